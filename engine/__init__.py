@@ -1,0 +1,1 @@
+"""The kanpan engine: everything that decides, trades and remembers, with no screen."""

@@ -1,0 +1,64 @@
+"""A paper account at a moment: cash, lots with their buy dates (because of T+1), and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Shares bought together: quantity left, total cost in money units (fees are expenses, not cost), and when they may be sold."""
+
+    lot_id: str
+    quantity: int
+    cost: int
+    bought_on: date
+    sellable_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """All lots of one instrument, oldest first."""
+
+    instrument: str
+    lots: tuple[Lot, ...]
+    mark: int = 0
+
+    @property
+    def quantity(self) -> int:
+        """Quantity held, settled or not."""
+        return sum(lot.quantity for lot in self.lots)
+
+    @property
+    def cost(self) -> int:
+        """What the held quantity cost, in money units, before fees."""
+        return sum(lot.cost for lot in self.lots)
+
+    def settled(self, day: date) -> int:
+        """Quantity that may be sold on `day` under T+1, before subtracting open sell orders."""
+        return sum(lot.quantity for lot in self.lots if lot.sellable_on <= day)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Cash and positions of one desk in the fixed units of its market; `reserved` is cash held for open buy orders."""
+
+    desk: str
+    currency: str
+    cash: int
+    initial_cash: int
+    fees: int
+    realized: int
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    reserved: int = 0
+    flows: int = 0
+    pending_sells: Mapping[str, int] = field(default_factory=dict)
+
+    def sellable(self, symbol: str, day: date) -> int:
+        """Settled quantity less what open sell orders already claim."""
+        position = self.positions.get(symbol)
+        if position is None:
+            return 0
+        return max(0, position.settled(day) - self.pending_sells.get(symbol, 0))

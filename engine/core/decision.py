@@ -1,0 +1,55 @@
+"""What a strategy proposes and what risk makes of it: decisions carry a target weight, never a quantity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Intent(StrEnum):
+    """What a decision wants of one instrument. ABSTAIN is not an intent: a model that could not answer proposes nothing."""
+
+    OPEN = "open"
+    ADD = "add"
+    HOLD = "hold"
+    REDUCE = "reduce"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One proposal for one instrument. Weights in ppm of equity, confidence in ppm, prices in price units (0 = none given)."""
+
+    instrument: str
+    intent: Intent
+    target_weight_ppm: int
+    confidence_ppm: int
+    reasoning: str
+    stop_loss: int = 0
+    take_profit: int = 0
+    sources: tuple[str, ...] = ()
+
+
+class VerdictResult(StrEnum):
+    """What a rule did with a decision."""
+
+    ALLOW = "ALLOW"
+    CLAMP = "CLAMP"
+    DENY = "DENY"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    HALT = "HALT"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rule's ruling on one decision. `observed`, `limit`, `before`, `after` are decimal strings; `code` is CATEGORY_CONDITION."""
+
+    instrument: str
+    rule: str
+    scope: str
+    result: VerdictResult
+    code: str
+    observed: str
+    limit: str
+    before: str
+    after: str
