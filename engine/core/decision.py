@@ -42,7 +42,7 @@ class VerdictResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One rule's ruling on one decision. `observed`, `limit`, `before`, `after` are decimal strings; `code` is CATEGORY_CONDITION."""
+    """One rule's ruling on one decision. `observed` to `after` are decimal strings; `code` is CATEGORY_CONDITION."""
 
     instrument: str
     rule: str
