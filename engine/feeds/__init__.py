@@ -1,0 +1,5 @@
+"""The outside world, read: tapes of market events, whatever the feed behind them."""
+
+from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, Tape, TapeEvent
+
+__all__ = ["DividendEvent", "QuoteEvent", "SessionEvent", "SessionKind", "Tape", "TapeEvent"]

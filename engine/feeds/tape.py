@@ -1,0 +1,91 @@
+"""The tape: market events in the order in which they could be known, whatever the feed behind them.
+
+tape.next_at() ──► clock waits ──► tape.advance(to) ──► QuoteEvent · SessionEvent · DividendEvent ──► engine
+                                   tape.snapshot(as_of) ──► the frozen picture a cycle decides on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from engine.core.instrument import Instrument
+from engine.core.market import Bar, Quote
+from engine.store.snapshot import Snapshot
+
+
+class SessionKind(StrEnum):
+    """The turns of a trading day (盘前, 开盘, 午休, 下午开盘, 收盘)."""
+
+    PRE_OPEN = "pre_open"
+    OPEN = "open"
+    LUNCH = "lunch"
+    AFTERNOON = "afternoon"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteEvent:
+    """A new row of the tape; `bar` is the bar that became known with it, if one did."""
+
+    quote: Quote
+    bar: Bar | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When it could be known."""
+        return self.quote.known_at
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """A trading day reached one of its turns at `at`."""
+
+    day: date
+    kind: SessionKind
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DividendEvent:
+    """A distribution goes ex at the open of `ex_date`; holders at the close of `record_date` receive it.
+
+    Per ten shares, as announced (10送2转3派1.45元): `cash_per_10` in money units before tax, `bonus_per_10` (送股) and
+    `transfer_per_10` (转增) in 1e-6 shares. Exact integers: per share is these over ten.
+    """
+
+    symbol: str
+    ex_date: date
+    record_date: date
+    cash_per_10: int
+    bonus_per_10: int
+    transfer_per_10: int
+    at: datetime
+
+
+TapeEvent = QuoteEvent | SessionEvent | DividendEvent
+
+
+class Tape(Protocol):
+    """A source of market events; `source` names it on the screen and in the ledger."""
+
+    source: str
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        """What this tape can quote, sorted by symbol."""
+        ...
+
+    def next_at(self) -> datetime | None:
+        """When the next event becomes known; None when the tape has ended. Never goes back."""
+        ...
+
+    def advance(self, to: datetime) -> list[TapeEvent]:
+        """Every event not yet given with known_at <= `to`, oldest first."""
+        ...
+
+    def snapshot(self, as_of: datetime, symbols: Sequence[str], *, history_days: int) -> Snapshot:
+        """The market of `symbols` as it could be known at `as_of`, with up to `history_days` sessions of bars; raises DataError."""
+        ...

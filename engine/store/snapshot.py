@@ -1,0 +1,282 @@
+"""A snapshot: the market as one cycle may see it, immutable, named by the hash of its content, kept as one Parquet file.
+
+instruments, quotes, bars ──► freeze (nothing known after as_of) ──► content_hash ──► write HH/HASH.parquet ──► read (verified)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from engine.core.errors import DataError
+from engine.core.instrument import Board, Instrument
+from engine.core.market import Quote
+from engine.core.units import Market
+
+FORMAT = "kanpan-snapshot-1"
+_INSTANT = pl.Datetime("us", "UTC")
+BAR_SCHEMA = pl.Schema(
+    {
+        "symbol": pl.String(),
+        "interval": pl.String(),
+        "trading_day": pl.Date(),
+        "start": _INSTANT,
+        "known_at": _INSTANT,
+        "open": pl.Int64(),
+        "high": pl.Int64(),
+        "low": pl.Int64(),
+        "close": pl.Int64(),
+        "volume": pl.Int64(),
+        "amount": pl.Int64(),
+        "pre_close": pl.Int64(),
+        "factor_ppm": pl.Int64(),
+    }
+)
+"""The columns of `Snapshot.bars`: those of core.market.Bar, in the same units."""
+
+# Written out, not read from the dataclass: a field added to the core must not change the hash of a snapshot taken before it.
+_INSTRUMENT_FIELDS = (
+    *("symbol", "market", "board", "name", "industry", "tick", "step"),
+    *("list_date", "special_treatment", "delisting"),
+)
+_QUOTE_FIELDS = (
+    *("symbol", "name", "trading_day", "known_at", "last", "pre_close", "open", "high", "low", "volume", "amount", "source"),
+    *("bid", "ask", "bid_size", "ask_size", "limit_up", "limit_down", "print_volume", "suspended", "auction"),
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_METADATA_KEY = "kanpan"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """The market at `as_of`: nothing in it became known later. Instruments and quotes sorted by symbol.
+
+    `bars` has BAR_SCHEMA, raw integer prices, sorted by symbol, interval, known_at. Made by `freeze` or `read` only.
+    """
+
+    as_of: datetime
+    market: Market
+    trading_day: date
+    source: str
+    instruments: tuple[Instrument, ...]
+    quotes: tuple[Quote, ...]
+    bars: pl.DataFrame
+
+
+def freeze(
+    *,
+    as_of: datetime,
+    market: Market,
+    trading_day: date,
+    source: str,
+    instruments: Iterable[Instrument],
+    quotes: Iterable[Quote],
+    bars: pl.DataFrame,
+) -> Snapshot:
+    """A checked, sorted snapshot.
+
+    Raises DataError when a row was not yet known at `as_of`, appears twice, has a hole or belongs to no instrument.
+    """
+    listed = tuple(sorted(instruments, key=lambda item: item.symbol))
+    quoted = tuple(sorted(quotes, key=lambda item: item.symbol))
+    names = {item.symbol for item in listed}
+    if len(names) != len(listed) or len({item.symbol for item in quoted}) != len(quoted):
+        raise DataError("snapshot: an instrument or a quote appears twice")
+    for quote in quoted:
+        if quote.known_at > as_of:
+            raise DataError(f"snapshot: the quote of {quote.symbol} was known at {quote.known_at}, after {as_of}")
+        if quote.symbol not in names:
+            raise DataError(f"snapshot: the quote of {quote.symbol} belongs to no instrument")
+    return Snapshot(as_of.astimezone(UTC), market, trading_day, source, listed, quoted, _checked(bars, as_of, names))
+
+
+def content_hash(snapshot: Snapshot) -> str:
+    """SHA-256 in hex over canonical integers and strings; the same on every machine and every version of polars."""
+    digest = hashlib.sha256(FORMAT.encode())
+    digest.update(_header(snapshot))
+    bars = snapshot.bars
+    digest.update(str(bars.height).encode())
+    for name in ("symbol", "interval"):
+        words, codes = _coded(bars[name])
+        digest.update(json.dumps(words, ensure_ascii=False).encode())
+        digest.update(codes.astype("<i8").data)
+    for name in BAR_SCHEMA:
+        if name not in ("symbol", "interval"):
+            digest.update(_whole(bars[name]).data)
+    return digest.hexdigest()
+
+
+def write(snapshot: Snapshot, directory: Path) -> str:
+    """Keep `snapshot` as `directory/HH/HASH.parquet`, durable when this returns; returns the hash. Writing it again is a no-op.
+
+    Raises DataError when the disk refuses.
+    """
+    name = content_hash(snapshot)
+    target = _path(directory, name)
+    buffer = io.BytesIO()
+    snapshot.bars.write_parquet(buffer, compression="lz4", statistics=False, metadata={_METADATA_KEY: _header(snapshot).decode()})
+    try:
+        if target.exists() and target.stat().st_size == buffer.tell():
+            return name
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _replace(target, buffer.getbuffer())
+        _sync_directory(directory)
+    except OSError as error:
+        raise DataError(f"snapshot {name[:12]} cannot be written to {directory}: {error.strerror}") from error
+    return name
+
+
+def read(directory: Path, name: str) -> Snapshot:
+    """The snapshot with hash `name`; raises DataError when it is missing, torn or not what its name says."""
+    path = _path(directory, name)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"snapshot {name[:12]} cannot be read from {directory}: {error.strerror}") from error
+    try:
+        header = json.loads(pl.read_parquet_metadata(io.BytesIO(data))[_METADATA_KEY])
+        bars = pl.read_parquet(io.BytesIO(data))
+        snapshot = _rebuilt(header, bars)
+        found = content_hash(snapshot)
+    except (pl.exceptions.PolarsError, OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"snapshot {name[:12]} in {directory} is damaged and cannot be replayed") from error
+    if found != name:
+        raise DataError(f"snapshot {name[:12]} in {directory} was altered: its content hashes to {found[:12]}")
+    return snapshot
+
+
+def _checked(bars: pl.DataFrame, as_of: datetime, names: set[str]) -> pl.DataFrame:
+    try:
+        bars = bars.select(list(BAR_SCHEMA)).cast(BAR_SCHEMA)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"snapshot: the bars do not have the columns of a bar: {error}") from error
+    if any(bars.null_count().row(0)):
+        raise DataError("snapshot: a bar has an empty field")
+    if not _ordered(bars):
+        bars = bars.sort("symbol", "interval", "known_at")
+        if not _ordered(bars):
+            raise DataError("snapshot: a bar appears twice")
+    if bars.height:
+        latest = bars["known_at"].max()
+        if isinstance(latest, datetime) and latest > as_of:
+            raise DataError(f"snapshot: a bar was known at {latest}, after {as_of}")
+        if not set(bars["symbol"].unique()) <= names:
+            raise DataError("snapshot: a bar belongs to no instrument")
+    return bars
+
+
+def _ordered(bars: pl.DataFrame) -> bool:
+    """Whether rows strictly rise by symbol, interval, known_at: sorted and without duplicates."""
+    symbol = np.diff(_coded(bars["symbol"])[1].astype(np.int64))
+    interval = np.diff(_coded(bars["interval"])[1].astype(np.int64))
+    known_at = np.diff(bars["known_at"].to_physical().to_numpy())
+    rises = (symbol > 0) | ((symbol == 0) & ((interval > 0) | ((interval == 0) & (known_at > 0))))
+    return bool(rises.all())
+
+
+def _coded(column: pl.Series) -> tuple[list[str], npt.NDArray[np.uint64]]:
+    """The sorted distinct words of a column, and every row as its place among them."""
+    words: list[str] = column.unique().sort().to_list()
+    return words, column.cast(pl.Enum(words)).to_physical().to_numpy()
+
+
+def _whole(column: pl.Series) -> npt.NDArray[np.int64]:
+    return np.ascontiguousarray(column.to_physical().to_numpy().astype("<i8", copy=False))
+
+
+def _header(snapshot: Snapshot) -> bytes:
+    """Everything but the bars as one canonical line of JSON: instants as microseconds since 1970, days as ISO dates."""
+    parts = {
+        "format": FORMAT,
+        "as_of": (snapshot.as_of - _EPOCH) // _MICROSECOND,
+        "market": snapshot.market.value,
+        "trading_day": snapshot.trading_day.isoformat(),
+        "source": snapshot.source,
+        "instruments": [[_plain(getattr(item, name)) for name in _INSTRUMENT_FIELDS] for item in snapshot.instruments],
+        "quotes": [[_plain(getattr(item, name)) for name in _QUOTE_FIELDS] for item in snapshot.quotes],
+    }
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // _MICROSECOND
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def _rebuilt(header: dict[str, Any], bars: pl.DataFrame) -> Snapshot:
+    if header["format"] != FORMAT or bars.schema != BAR_SCHEMA:
+        raise ValueError("not a snapshot of this format")
+    return Snapshot(
+        as_of=_instant(header["as_of"]),
+        market=Market(header["market"]),
+        trading_day=date.fromisoformat(header["trading_day"]),
+        source=header["source"],
+        instruments=tuple(_instrument(row) for row in header["instruments"]),
+        quotes=tuple(_quote(row) for row in header["quotes"]),
+        bars=bars,
+    )
+
+
+def _instant(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _instrument(row: list[Any]) -> Instrument:
+    fields = dict(zip(_INSTRUMENT_FIELDS, row, strict=True))
+    listed = fields["list_date"]
+    fields |= {
+        "market": Market(fields["market"]),
+        "board": Board(fields["board"]),
+        "list_date": date.fromisoformat(listed) if listed else None,
+    }
+    return Instrument(**fields)
+
+
+def _quote(row: list[Any]) -> Quote:
+    fields = dict(zip(_QUOTE_FIELDS, row, strict=True))
+    fields |= {"trading_day": date.fromisoformat(fields["trading_day"]), "known_at": _instant(fields["known_at"])}
+    return Quote(**fields)
+
+
+def _path(directory: Path, name: str) -> Path:
+    return directory / name[:2] / f"{name}.parquet"
+
+
+def _replace(target: Path, data: memoryview) -> None:
+    """Put `data` at `target` whole or not at all: a temporary file beside it, flushed, then renamed."""
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}.{threading.get_ident()}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        temporary.replace(target)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(target.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
