@@ -1,0 +1,177 @@
+"""Prompts from versioned templates: the stable part first, volatile figures last, and everything from outside as fenced data.
+
+PromptContext + templates/ID.LANGUAGE.md ──render()──► Prompt (hashed, with the JSON schema of the reply)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from importlib.resources import files
+
+from jinja2 import StrictUndefined, Template
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from engine.core.errors import ConfigError
+from engine.core.text import safe_text
+from engine.llm.model import Prompt, make_prompt
+from engine.llm.schema import SCHEMA_ID, decision_schema
+
+MAX_CANDIDATES = 500
+MAX_NAME = 24
+MAX_NOTE = 200
+_DIVIDER = "\n=== user ===\n"
+_BREAKS_FENCE = str.maketrans(dict.fromkeys('|<>`{}[]\\"\n\t', " "))
+_FRONT_MATTER_KEYS = {"id", "version", "market", "language", "schema"}
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingRow:
+    """One line of the book as the model sees it. `weight` and `pnl` are fractions as strings; `sellable` a quantity as a string."""
+
+    symbol: str
+    name: str
+    weight: str
+    pnl: str
+    sellable: str
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRow:
+    """One instrument on offer. `last` is a price, `change_pct` a percentage, both as strings; `features` are named figures, None
+    where history is too short."""
+
+    symbol: str
+    name: str
+    industry: str
+    last: str
+    change_pct: str
+    features: Mapping[str, float | int | str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptContext:
+    """Everything a template may speak of. Money as decimal strings in `currency`; `max_position` and `max_gross` as fractions."""
+
+    as_of: datetime
+    trading_day: date
+    market: str
+    currency: str
+    cash: str
+    equity: str
+    max_position: str
+    max_gross: str
+    holdings: Sequence[HoldingRow]
+    candidates: Sequence[CandidateRow]
+    notes: Sequence[str] = ()
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTemplate:
+    """A template file, read: what its front matter says, and its two parts ready to fill."""
+
+    id: str
+    version: str
+    market: str
+    language: str
+    schema: str
+    system: Template
+    user: Template
+
+
+def render(template_id: str, context: PromptContext) -> Prompt:
+    """The prompt of `template_id` in the context's language.
+
+    Names, industries and notes are stripped of control characters, markup and table signs, so that they can be read but never
+    close the fence they stand in. Raises ConfigError where there is no such template.
+    """
+    template = builtin(template_id, context.language)
+    if len(context.candidates) > MAX_CANDIDATES:
+        raise ConfigError(f"{len(context.candidates)} candidates in one prompt, at most {MAX_CANDIDATES}")
+    symbols = [row.symbol for row in context.candidates]
+    symbols += [row.symbol for row in context.holdings if row.symbol not in set(symbols)]
+    values = {
+        "as_of": context.as_of.isoformat(timespec="seconds"),
+        "trading_day": context.trading_day.isoformat(),
+        "market": context.market,
+        "currency": context.currency,
+        "cash": context.cash,
+        "equity": context.equity,
+        "max_position": context.max_position,
+        "max_gross": context.max_gross,
+        "instruments": _instruments_table(context),
+        "holdings": _holdings_table(context.holdings),
+        "candidates": _candidates_table(context.candidates),
+        "notes": "\n".join(f"- {_plain(note, MAX_NOTE)}" for note in context.notes),
+    }
+    return make_prompt(
+        id=f"{template.id}.{template.language}",
+        version=template.version,
+        system=template.system.render(values).strip(),
+        user=template.user.render(values).strip(),
+        schema=decision_schema(symbols),
+    )
+
+
+@lru_cache(maxsize=64)
+def builtin(template_id: str, language: str) -> PromptTemplate:
+    """The template that ships under this id, in `language`; ConfigError, naming those there are, where it does not exist."""
+    folder = files("engine.llm").joinpath("templates")
+    name = f"{template_id}.{language}.md"
+    known = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".md"))
+    if name not in known:
+        raise ConfigError(f"no prompt template {template_id!r} in language {language!r}; there are {', '.join(known)}")
+    return read_template(folder.joinpath(name).read_text(encoding="utf-8"), name)
+
+
+def read_template(text: str, name: str) -> PromptTemplate:
+    """A template from the text of its file; ConfigError, with `name`, where its form is wrong or it asks for what it may not."""
+    head, fence, body = text.removeprefix("---\n").partition("\n---\n")
+    system, divider, user = body.partition(_DIVIDER)
+    if not text.startswith("---\n") or not fence or not divider:
+        raise ConfigError(f"{name}: needs front matter between --- lines and one line `=== user ===`")
+    facts = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
+    if set(facts) != _FRONT_MATTER_KEYS:
+        raise ConfigError(f"{name}: front matter must hold exactly {', '.join(sorted(_FRONT_MATTER_KEYS))}")
+    if facts["schema"] != SCHEMA_ID:
+        raise ConfigError(f"{name}: unknown reply schema {facts['schema']!r}; this version knows {SCHEMA_ID}")
+    environment = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return PromptTemplate(**facts, system=environment.from_string(system), user=environment.from_string(user))
+
+
+def _instruments_table(context: PromptContext) -> str:
+    rows = {row.symbol: f"{row.symbol}|{_plain(row.name, MAX_NAME)}|" for row in context.holdings}
+    rows |= {
+        row.symbol: f"{row.symbol}|{_plain(row.name, MAX_NAME)}|{_plain(row.industry, MAX_NAME)}" for row in context.candidates
+    }
+    return "\n".join(["symbol|name|industry", *(rows[symbol] for symbol in sorted(rows))])
+
+
+def _holdings_table(holdings: Sequence[HoldingRow]) -> str:
+    rows = [f"{row.symbol}|{row.weight}|{row.pnl}|{row.sellable}" for row in holdings]
+    return "\n".join(["symbol|weight|pnl|sellable", *rows])
+
+
+def _candidates_table(candidates: Sequence[CandidateRow]) -> str:
+    names = list(dict.fromkeys(name for row in candidates for name in row.features))
+    head = "|".join(["symbol", "last", "change_pct", *(_plain(name, MAX_NAME) for name in names)])
+    rows = [
+        "|".join([row.symbol, row.last, row.change_pct, *(_figure(row.features.get(name)) for name in names)]) for row in candidates
+    ]
+    return "\n".join([head, *rows])
+
+
+def _figure(value: float | int | str | None) -> str:
+    if value is None or value != value:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return _plain(str(value), MAX_NAME)
+
+
+def _plain(text: str, limit: int) -> str:
+    """Outside text for one cell: one line, no control characters, nothing that could end a cell, a fence or a block."""
+    return safe_text(text, limit=limit, one_line=True).translate(_BREAKS_FENCE).strip()
