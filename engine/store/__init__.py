@@ -1,0 +1,41 @@
+"""What is kept: the ledger. Bars, snapshots and the sample market are imported from their own modules, which need polars."""
+
+from engine.store.books import Books
+from engine.store.chain import Head
+from engine.store.ledger import Ledger, books
+from engine.store.lock import InstanceLock, holder
+from engine.store.rebuild import rebuild
+from engine.store.views import (
+    AlertBook,
+    CycleBook,
+    CycleHistory,
+    CycleStep,
+    DeskBook,
+    Entry,
+    EquityMark,
+    ModelCall,
+    OrderBook,
+    OrderStep,
+    Standing,
+)
+
+__all__ = [
+    "AlertBook",
+    "Books",
+    "CycleBook",
+    "CycleHistory",
+    "CycleStep",
+    "DeskBook",
+    "Entry",
+    "EquityMark",
+    "Head",
+    "InstanceLock",
+    "Ledger",
+    "ModelCall",
+    "OrderBook",
+    "OrderStep",
+    "Standing",
+    "books",
+    "holder",
+    "rebuild",
+]

@@ -1,0 +1,327 @@
+"""Reads the books: account, orders, cycles, model calls, alerts, as the projections stand in one consistent moment."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from engine.core.account import Account, Lot, Position
+from engine.core.errors import LedgerError
+from engine.core.ids import content_hash
+from engine.core.journal import (
+    AlertRaised,
+    CommandQueued,
+    ConfigRecorded,
+    CycleState,
+    DecisionsMade,
+    ModelAsked,
+    ModelReplied,
+    Severity,
+    SnapshotFrozen,
+    TradingState,
+    VerdictsGiven,
+)
+from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
+from engine.store import views
+from engine.store.codec import decode
+from engine.store.schema import TABLES
+from engine.store.views import AlertBook, CycleBook, CycleHistory, DeskBook, EquityMark, ModelCall, OrderBook, Standing
+
+R = TypeVar("R")
+MAX_ROWS = 10_000
+_OPEN = "status IN ('initialized', 'submitted', 'accepted', 'partially_filled')"
+_UNFINISHED = "state NOT IN ('COMPLETED', 'SKIPPED', 'ABSTAINED', 'FAILED', 'AMBIGUOUS')"
+_ENTRY = "SELECT seq, at, kind, payload FROM journal"
+
+
+class Books:
+    """One read-only look at the ledger. Desk '' means every desk; lists come newest first unless said otherwise."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    # Money ---------------------------------------------------------------------------------------------------------------------
+
+    def desks(self) -> tuple[DeskBook, ...]:
+        """Every desk ever opened, oldest first."""
+        return tuple(DeskBook(*row) for row in self._all("SELECT desk, market, currency, cash FROM desks ORDER BY seq"))
+
+    def config(self, desk: str) -> ConfigRecorded | None:
+        """The configuration the desk last recorded."""
+        row = self._one("SELECT desk, config_hash, text_hash FROM configs WHERE desk = ? ORDER BY seq DESC LIMIT 1", desk)
+        return None if row is None else ConfigRecorded(*row)
+
+    def account(self, desk: str) -> Account:
+        """The paper account as booked, with cash reserved and shares claimed by open orders. Raises LedgerError for no such desk.
+
+        `realized` and `flows` are signed as gains: cash + positions at cost + fees = initial cash + realized + flows.
+        """
+        found = self._one("SELECT currency, cash FROM desks WHERE desk = ?", desk)
+        if found is None:
+            raise LedgerError(f"no such desk in the ledger: {desk}")
+        currency, initial = found
+        cash = fees = realized = others = 0
+        for account, amount in self._all("SELECT account, amount FROM balances WHERE desk = ?", desk):
+            if account == "cash":
+                cash = amount
+            elif account.startswith("fees:"):
+                fees += amount
+            elif account.startswith("realized:"):
+                realized -= amount
+            elif not account.startswith("position:"):
+                others -= amount
+        reserved = 0
+        pending: dict[str, int] = {}
+        for book in self.open_orders(desk):
+            reserved += book.reserved
+            if book.order.side is Side.SELL:
+                pending[book.order.instrument] = pending.get(book.order.instrument, 0) + book.remaining
+        return Account(desk, currency, cash, initial, fees, realized, self.positions(desk), reserved, others - initial, pending)
+
+    def positions(self, desk: str) -> dict[str, Position]:
+        """Holdings by symbol, lots oldest first, at the last recorded mark (0 = never marked)."""
+        lots: dict[str, list[Lot]] = {}
+        for instrument, lot_id, quantity, cost, bought, sellable in self._all(
+            "SELECT instrument, lot_id, quantity, cost, bought_on, sellable_on FROM lots WHERE desk = ? "
+            "ORDER BY instrument, bought_on, lot_id",
+            desk,
+        ):
+            lot = Lot(lot_id, quantity, cost, date.fromisoformat(bought), date.fromisoformat(sellable))
+            lots.setdefault(instrument, []).append(lot)
+        marks = dict(self._all("SELECT instrument, price FROM marks WHERE desk = ?", desk))
+        return {name: Position(name, tuple(held), marks.get(name, 0)) for name, held in lots.items()}
+
+    def balances(self, desk: str) -> dict[str, int]:
+        """Every posting account of the desk with its balance; they sum to zero."""
+        return dict(self._all("SELECT account, amount FROM balances WHERE desk = ? ORDER BY account", desk))
+
+    def equity(self, desk: str, *, limit: int = 5_000) -> tuple[EquityMark, ...]:
+        """The last `limit` points of the equity curve, oldest first."""
+        rows = self._select("equity", "desk = ? ORDER BY seq DESC LIMIT ?", desk, _bounded(limit))
+        return tuple(
+            EquityMark(r[0], r[1], r[2], date.fromisoformat(r[3]), _at(r[4]), r[5], r[6], r[7], r[8]) for r in reversed(rows)
+        )
+
+    # Orders --------------------------------------------------------------------------------------------------------------------
+
+    def orders(self, desk: str = "", *, limit: int = 500) -> tuple[OrderBook, ...]:
+        """The last orders."""
+        where, values = _of(desk)
+        return tuple(map(_order, self._select("orders", f"{where} ORDER BY seq DESC LIMIT ?", *values, _bounded(limit))))
+
+    def open_orders(self, desk: str = "") -> tuple[OrderBook, ...]:
+        """Orders that may still fill, oldest first."""
+        where, values = _of(desk)
+        return tuple(map(_order, self._select("orders", f"{where} AND {_OPEN} ORDER BY seq", *values)))
+
+    def orders_of(self, cycle_id: str) -> tuple[OrderBook, ...]:
+        """The orders of a cycle, oldest first."""
+        return tuple(map(_order, self._select("orders", "cycle_id = ? ORDER BY seq", cycle_id)))
+
+    def order(self, order_id: str) -> OrderBook | None:
+        """One order."""
+        rows = self._select("orders", "order_id = ?", order_id)
+        return _order(rows[0]) if rows else None
+
+    def order_steps(self, order_id: str) -> tuple[views.OrderStep, ...]:
+        """Every move of an order, in order."""
+        rows = self._all("SELECT seq, status, code, at FROM order_steps WHERE order_id = ? ORDER BY seq", order_id)
+        return tuple(views.OrderStep(seq, OrderStatus(status), code, _at(at)) for seq, status, code, at in rows)
+
+    def fills(self, desk: str = "", *, limit: int = 500) -> tuple[Fill, ...]:
+        """The last fills."""
+        where, values = _of(desk)
+        return tuple(map(_fill, self._select("fills", f"{where} ORDER BY seq DESC LIMIT ?", *values, _bounded(limit))))
+
+    def fills_of(self, order_id: str) -> tuple[Fill, ...]:
+        """The fills of an order, oldest first."""
+        return tuple(map(_fill, self._select("fills", "order_id = ? ORDER BY seq", order_id)))
+
+    # Cycles --------------------------------------------------------------------------------------------------------------------
+
+    def cycles(self, desk: str = "", *, limit: int = 100) -> tuple[CycleBook, ...]:
+        """The last cycles."""
+        where, values = _of(desk)
+        return tuple(map(_cycle, self._select("cycles", f"{where} ORDER BY seq DESC LIMIT ?", *values, _bounded(limit))))
+
+    def unfinished_cycles(self, desk: str = "") -> tuple[CycleBook, ...]:
+        """Cycles that reached no ending, oldest first: what a restart must finish or fail."""
+        where, values = _of(desk)
+        return tuple(map(_cycle, self._select("cycles", f"{where} AND {_UNFINISHED} ORDER BY seq", *values)))
+
+    def cycle_count(self, desk: str) -> int:
+        """How many cycles the desk has ever claimed."""
+        row = self._one("SELECT count(*) FROM cycles WHERE desk = ?", desk)
+        return int(row[0]) if row else 0
+
+    def cycle(self, cycle_id: str) -> CycleHistory | None:
+        """One cycle with every state it entered."""
+        rows = self._select("cycles", "cycle_id = ?", cycle_id)
+        if not rows:
+            return None
+        steps = self._all("SELECT state, seq, reason, at FROM cycle_steps WHERE cycle_id = ? ORDER BY seq", cycle_id)
+        return CycleHistory(
+            _cycle(rows[0]), tuple(views.CycleStep(CycleState(state), seq, why, _at(at)) for state, seq, why, at in steps)
+        )
+
+    def snapshot_of(self, cycle_id: str) -> SnapshotFrozen | None:
+        """What the cycle was allowed to see."""
+        found = self._records(cycle_id, SnapshotFrozen)
+        return found[0] if found else None
+
+    def decisions(self, cycle_id: str) -> DecisionsMade | None:
+        """The decision batch of a cycle, with the items that were refused; None when it never got there."""
+        found = self._records(cycle_id, DecisionsMade)
+        return found[0] if found else None
+
+    def verdicts(self, cycle_id: str) -> VerdictsGiven | None:
+        """Risk's rulings of a cycle, in order; None when it never got there."""
+        found = self._records(cycle_id, VerdictsGiven)
+        if not found:
+            return None
+        return VerdictsGiven(cycle_id, found[0].desk, tuple(verdict for batch in found for verdict in batch.verdicts))
+
+    def model_calls(self, cycle_id: str) -> tuple[ModelCall, ...]:
+        """Every question of a cycle with its reply, by call number."""
+        asked: dict[int, tuple[ModelAsked, datetime]] = {}
+        replied: dict[int, tuple[ModelReplied, datetime]] = {}
+        for entry in self.entries_of(cycle_id):
+            if isinstance(entry.record, ModelAsked):
+                asked[entry.record.call] = entry.record, entry.at
+            elif isinstance(entry.record, ModelReplied):
+                replied[entry.record.call] = entry.record, entry.at
+        return tuple(ModelCall(*asked[call], *replied.get(call, (None, None))) for call in sorted(asked))
+
+    # People --------------------------------------------------------------------------------------------------------------------
+
+    def alerts(self, desk: str = "", *, limit: int = 500) -> tuple[AlertBook, ...]:
+        """The last alerts, seen or not."""
+        where, values = _of(desk)
+        return self._alerts(f"{where} ORDER BY raised_seq DESC LIMIT ?", (*values, _bounded(limit)))
+
+    def unacknowledged(self, desk: str = "") -> tuple[AlertBook, ...]:
+        """Alerts that nobody has seen yet."""
+        where, values = _of(desk)
+        return self._alerts(f"{where} AND acknowledged = 0 ORDER BY raised_seq DESC LIMIT ?", (*values, MAX_ROWS))
+
+    def trading_state(self, desk: str) -> Standing:
+        """The desk's trading state; ACTIVE when nothing was ever recorded."""
+        row = self._one("SELECT state, reason, by, at FROM trading_states WHERE desk = ?", desk)
+        if row is None:
+            return Standing(TradingState.ACTIVE, "", "", None)
+        return Standing(TradingState(row[0]), row[1], row[2], _at(row[3]))
+
+    def paused(self, desk: str) -> bool:
+        """Whether the desk's schedule is paused."""
+        row = self._one("SELECT paused FROM pauses WHERE desk = ?", desk)
+        return bool(row and row[0])
+
+    def pending_commands(self) -> tuple[CommandQueued, ...]:
+        """Commands that were not answered yet, oldest first."""
+        rows = self._all("SELECT command_id, verb, desk, argument, by FROM commands WHERE done_seq = 0 ORDER BY seq")
+        return tuple(CommandQueued(*row) for row in rows)
+
+    def command_outcome(self, command_id: str) -> str | None:
+        """The answer to a command; '' while it waits, None when it was never queued."""
+        row = self._one("SELECT outcome FROM commands WHERE command_id = ?", command_id)
+        return None if row is None else str(row[0])
+
+    # The journal itself --------------------------------------------------------------------------------------------------------
+
+    def head(self) -> int:
+        """The number of the last journal row."""
+        row = self._one("SELECT coalesce(max(seq), 0) FROM journal")
+        return int(row[0]) if row else 0
+
+    def entries(self, after: int = 0, *, limit: int = 1_000) -> tuple[views.Entry, ...]:
+        """Journal rows after number `after`, oldest first."""
+        return self._entries(f"{_ENTRY} WHERE seq > ? ORDER BY seq LIMIT ?", after, _bounded(limit))
+
+    def entries_of(self, cycle_id: str) -> tuple[views.Entry, ...]:
+        """Every journal row that names the cycle, oldest first."""
+        return self._entries(f"{_ENTRY} WHERE cycle_id = ? AND cycle_id <> '' ORDER BY seq", cycle_id)
+
+    def events_since(self, after: int, *, limit: int = 1_000) -> tuple[views.Entry, ...]:
+        """The noted facts after journal number `after`, oldest first."""
+        query = (
+            "SELECT j.seq, j.at, j.kind, j.payload FROM events e JOIN journal j USING (seq) WHERE e.seq > ? ORDER BY e.seq LIMIT ?"
+        )
+        return self._entries(query, after, _bounded(limit))
+
+    def blob(self, digest: str) -> str | None:
+        """The text kept under a hash, or None where there is none (any more); raises LedgerError when it was altered."""
+        row = self._one("SELECT data FROM blobs WHERE hash = ?", digest)
+        if row is None:
+            return None
+        try:
+            data = zlib.decompress(row[0])
+        except zlib.error:
+            data = b""
+        if content_hash(data) != digest:
+            raise LedgerError(f"text {digest[:12]} in the ledger was altered")
+        return data.decode()
+
+    # Private -------------------------------------------------------------------------------------------------------------------
+
+    def _all(self, query: str, *values: Any) -> list[Any]:
+        return self._connection.execute(query, values).fetchall()
+
+    def _one(self, query: str, *values: Any) -> Any:
+        return self._connection.execute(query, values).fetchone()
+
+    def _select(self, table: str, tail: str, *values: Any) -> list[Any]:
+        return self._all(f"SELECT {', '.join(TABLES[table].column_names)} FROM {table} WHERE {tail}", *values)
+
+    def _entries(self, query: str, *values: Any) -> tuple[views.Entry, ...]:
+        return tuple(views.Entry(seq, _at(at), decode(kind, payload)) for seq, at, kind, payload in self._all(query, *values))
+
+    def _records(self, cycle_id: str, cls: type[R]) -> tuple[R, ...]:
+        query = f"{_ENTRY} WHERE cycle_id = ? AND cycle_id <> '' AND kind = ? ORDER BY seq"
+        found = (entry.record for entry in self._entries(query, cycle_id, cls.__name__))
+        return tuple(record for record in found if isinstance(record, cls))
+
+    def _alerts(self, tail: str, values: Sequence[Any]) -> tuple[AlertBook, ...]:
+        found = []
+        for r in self._select("alerts", tail, *values):
+            params = tuple((name, value) for name, value in json.loads(r[4]))
+            alert = AlertRaised(r[0], r[1], Severity(r[2]), r[3], params, r[5])
+            found.append(AlertBook(alert, _at(r[6]), r[7], r[8], bool(r[9]), r[10]))
+        return tuple(found)
+
+
+def _of(desk: str) -> tuple[str, tuple[str, ...]]:
+    return ("desk = ?", (desk,)) if desk else ("1", ())
+
+
+def _bounded(limit: int) -> int:
+    return max(0, min(limit, MAX_ROWS))
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _order(r: Any) -> OrderBook:
+    order = Order(
+        order_id=r[0], desk=r[1], cycle_id=r[2], instrument=r[3], side=Side(r[4]), order_type=OrderType(r[5]), quantity=r[6],
+        limit_price=r[7], stop_price=r[8], trading_day=date.fromisoformat(r[9]), created_at=_at(r[10]),
+    )  # fmt: skip
+    return OrderBook(order, OrderStatus(r[11]), r[12], r[13], r[14], r[15], r[16], _at(r[19]))
+
+
+def _fill(r: Any) -> Fill:
+    return Fill(
+        fill_id=r[0], order_id=r[1], desk=r[2], cycle_id=r[3], instrument=r[4], side=Side(r[5]), quantity=r[6], price=r[7],
+        notional=r[8], fees=Fees(*r[9:15]), trading_day=date.fromisoformat(r[15]), at=_at(r[16]), source=r[17],
+    )  # fmt: skip
+
+
+def _cycle(r: Any) -> CycleBook:
+    return CycleBook(
+        cycle_id=r[0], desk=r[1], trigger=r[2], slot=_at(r[3]), trading_day=date.fromisoformat(r[4]), config_hash=r[5],
+        state=CycleState(r[6]), reason=r[7], seq=r[8], claimed_at=_at(r[10]), moved_at=_at(r[11]),
+    )  # fmt: skip

@@ -1,0 +1,132 @@
+"""Turns a record into the journal's canonical JSON and back: the same record always gives the same bytes.
+
+Sorted keys, no spaces, text as it is, instants in ISO 8601 UTC, amounts as integers. A float anywhere is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, date, datetime
+from enum import Enum
+from typing import Any
+
+from engine.core.errors import LedgerError
+from engine.core.journal import Record
+
+KINDS: dict[str, type[Any]] = {cls.__name__: cls for cls in typing.get_args(Record)}
+Payload = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A record ready for the journal; `payload` is the parsed form of `text`."""
+
+    kind: str
+    desk: str
+    cycle_id: str
+    text: str
+    payload: Payload
+
+
+def encode(record: Record) -> Encoded:
+    """The record as its kind, the desk and cycle it belongs to ('' when none), and canonical JSON.
+
+    Raises LedgerError for what a journal must not hold: floats, naive instants, unknown types, broken Unicode.
+    """
+    kind = type(record).__name__
+    if KINDS.get(kind) is not type(record):
+        raise LedgerError(f"not a journal record: {kind}")
+    payload = _plain(record)
+    owner = payload.get("order") or payload.get("fill") or payload
+    return Encoded(kind, owner.get("desk", ""), owner.get("cycle_id", ""), canonical(payload), payload)
+
+
+def decode(kind: str, text: str) -> Record:
+    """The record that `encode` wrote; raises LedgerError for an unknown kind or a payload that does not fit it."""
+    cls: Any = KINDS.get(kind)
+    if cls is None:
+        raise LedgerError(f"the journal holds a record of unknown kind {kind!r}; a newer kanpan wrote it")
+    try:
+        return typing.cast(Record, _builder(cls)(json.loads(text)))
+    except (TypeError, ValueError, KeyError) as error:
+        raise LedgerError(f"the journal holds a {kind} that cannot be read: {error}") from None
+
+
+def canonical(value: Any) -> str:
+    """Canonical JSON: sorted keys, no spaces, no NaN; raises LedgerError when text is not valid Unicode."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise LedgerError("a record holds text that is not valid Unicode") from None
+    return text
+
+
+def stamp(at: datetime) -> str:
+    """An aware instant as fixed-width ISO 8601 UTC with microseconds, so that text order is time order."""
+    if at.tzinfo is None:
+        raise LedgerError(f"an instant without a zone cannot be recorded: {at}")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return stamp(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        cls: Any = type(value)
+        return {name: _plain(getattr(value, name)) for name in _names(cls)}
+    raise LedgerError(f"a record cannot hold a {type(value).__name__}: {value!r}")
+
+
+@functools.cache
+def _names(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls))
+
+
+@functools.cache
+def _builder(cls: Any) -> Callable[[Any], Any]:
+    hints = typing.get_type_hints(cls)
+    converters = {name: _converter(hints[name]) for name in _names(cls)}
+
+    def build(payload: Payload) -> Any:
+        return cls(**{name: converters[name](value) for name, value in payload.items()})
+
+    return build
+
+
+def _converter(hint: Any) -> Callable[[Any], Any]:
+    if typing.get_origin(hint) is tuple:
+        inner = typing.get_args(hint)
+        if len(inner) == 2 and inner[1] is Ellipsis:
+            item = _converter(inner[0])
+            return lambda values: tuple([item(value) for value in values])
+        parts = [_converter(part) for part in inner]
+        return lambda values: tuple([part(value) for part, value in zip(parts, values, strict=True)])
+    if isinstance(hint, types.UnionType):
+        raise TypeError(f"journal records hold no unions: {hint}")
+    if hint is datetime:
+        return datetime.fromisoformat
+    if hint is date:
+        return date.fromisoformat
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _builder(hint)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    return _same
+
+
+def _same(value: Any) -> Any:
+    return value
