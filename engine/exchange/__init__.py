@@ -11,7 +11,8 @@ from engine.exchange.booking import (
     new_account,
     open_account,
 )
-from engine.exchange.calendar import Calendar, Session, calendar
+from engine.exchange.calendar import Calendar, Session, calendar, sessions_listed
+from engine.exchange.corporate import CorporateAction, book_dividend, book_sale_tax, dividend_tax, ex_reference
 from engine.exchange.fees import NOTHING_CHARGED, Charged, FeeSchedule, charged_by, fees, worst_case_cost
 from engine.exchange.limits import PriceLimits, cage_base, price_cage, price_limits
 from engine.exchange.lots import floor_quantity, on_tick, order_maximum, quantity_problem, tick_at, tick_of, to_tick
@@ -24,6 +25,7 @@ __all__ = [
     "BookingRefused",
     "Calendar",
     "Charged",
+    "CorporateAction",
     "Exchange",
     "FeeSchedule",
     "NameFlags",
@@ -35,12 +37,16 @@ __all__ = [
     "accepts_orders",
     "apply_booking",
     "board_of",
+    "book_dividend",
     "book_fill",
     "book_flow",
+    "book_sale_tax",
     "cage_base",
     "calendar",
     "charged_by",
     "conserved",
+    "dividend_tax",
+    "ex_reference",
     "exchange_of",
     "fees",
     "floor_quantity",
@@ -53,6 +59,7 @@ __all__ = [
     "price_limits",
     "product_of",
     "quantity_problem",
+    "sessions_listed",
     "settles_on",
     "symbol_of",
     "tick_at",

@@ -237,3 +237,11 @@ def calendar(market: Market) -> Calendar:
         return Calendar(CalendarData(market, "UTC", date(2009, 1, 3), date.max - 2 * _DAY, "always open", frozenset()))
     path = Path(__file__).parent / "data" / f"calendar_{market.value}.json"
     return Calendar(calendar_data(path.read_text(encoding="utf-8")))
+
+
+def sessions_listed(instrument: Instrument, day: date) -> int | None:
+    """How many sessions the name has been listed on `day`, its first counted as 1; None when its listing day is not known."""
+    listed, known = instrument.list_date, calendar(instrument.market)
+    if listed is None or not known.first <= listed <= day:
+        return None
+    return known.count(listed, day)

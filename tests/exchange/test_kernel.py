@@ -1,0 +1,233 @@
+"""What a bar, a print and a quote fill: the matching kernel, one case a line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.exchange.kernel import (
+    BUY,
+    CODES,
+    LIMIT,
+    MARKET,
+    SELL,
+    STOP,
+    match_bar,
+    match_print,
+    match_quote,
+    participation_cap,
+    take,
+)
+
+UP, DOWN = 110_000, 90_000
+
+
+def bar(
+    side: int,
+    kind: int,
+    o: int,
+    h: int,
+    low: int,
+    c: int,
+    *,
+    limit: int = 0,
+    stop: int = 0,
+    slip: int = 0,
+    n: int = 1000,
+    available: int = 10_000,
+    lot: int = 100,
+) -> tuple[int, int, str]:
+    quantity, price, code = match_bar(side, kind, n, limit, stop, o, h, low, c, available, UP, DOWN, slip, lot)
+    return quantity, price, CODES[code]
+
+
+def test_a_market_order_trades_at_the_open_and_loses_the_slippage() -> None:
+    assert bar(BUY, MARKET, 100_000, 101_000, 99_000, 100_500) == (1000, 100_000, "FILLED")
+    assert bar(BUY, MARKET, 100_000, 101_000, 99_000, 100_500, slip=200) == (1000, 100_200, "FILLED")
+    assert bar(SELL, MARKET, 100_000, 101_000, 99_000, 100_500, slip=200) == (1000, 99_800, "FILLED")
+
+
+def test_slippage_never_goes_beyond_the_days_limit_or_the_orders_own() -> None:
+    assert bar(BUY, MARKET, 109_900, 110_000, 109_000, 110_000, slip=500) == (1000, UP, "FILLED")
+    assert bar(SELL, MARKET, 90_100, 91_000, 90_000, 90_000, slip=500) == (1000, DOWN, "FILLED")
+    assert bar(BUY, LIMIT, 100_000, 101_000, 99_000, 100_000, limit=100_100, slip=500) == (1000, 100_100, "FILLED")
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "expected"),
+    [
+        (BUY, 100_500, (1000, 100_000, "FILLED")),
+        (BUY, 100_000, (1000, 100_000, "FILLED")),
+        (BUY, 99_500, (1000, 99_500, "FILLED")),
+        (BUY, 99_000, (1000, 99_000, "FILLED")),
+        (BUY, 98_900, (0, 0, "NOT_REACHED")),
+        (SELL, 99_500, (1000, 100_000, "FILLED")),
+        (SELL, 100_000, (1000, 100_000, "FILLED")),
+        (SELL, 100_500, (1000, 100_500, "FILLED")),
+        (SELL, 101_000, (1000, 101_000, "FILLED")),
+        (SELL, 101_100, (0, 0, "NOT_REACHED")),
+    ],
+)
+def test_a_limit_order_trades_at_the_better_of_open_and_limit(side: int, limit: int, expected: tuple[int, int, str]) -> None:
+    assert bar(side, LIMIT, 100_000, 101_000, 99_000, 100_500, limit=limit) == expected
+
+
+def test_a_sealed_bar_never_fills_the_blocked_side_and_fills_the_other() -> None:
+    # 600602 on 2026-08-12: reference 18.41, open = high = low = close = 20.25 = limit-up.
+    sealed = (202_500, 202_500, 202_500, 202_500)
+    assert match_bar(BUY, MARKET, 100, 0, 0, *sealed, 10**6, 202_500, 165_700, 0, 100)[2] == CODES.index("SEALED")
+    assert match_bar(BUY, LIMIT, 100, 202_500, 0, *sealed, 10**6, 202_500, 165_700, 0, 100)[2] == CODES.index("SEALED")
+    assert match_bar(SELL, MARKET, 100, 0, 0, *sealed, 10**6, 202_500, 165_700, 0, 100) == (100, 202_500, 0)
+    down = (165_700, 165_700, 165_700, 165_700)
+    assert match_bar(SELL, STOP, 100, 0, 170_000, *down, 10**6, 202_500, 165_700, 0, 100)[2] == CODES.index("SEALED")
+    assert match_bar(BUY, MARKET, 100, 0, 0, *down, 10**6, 202_500, 165_700, 0, 100) == (100, 165_700, 0)
+
+
+def test_a_board_that_opened_fills_at_the_limit_price_only() -> None:
+    assert bar(BUY, MARKET, UP, UP, 109_000, UP) == (1000, UP, "FILLED")
+    assert bar(BUY, LIMIT, UP, UP, 109_000, UP, limit=109_500) == (1000, 109_500, "FILLED")
+    assert bar(SELL, MARKET, DOWN, 91_000, DOWN, DOWN) == (1000, DOWN, "FILLED")
+
+
+def test_without_limits_nothing_is_sealed() -> None:
+    assert match_bar(BUY, MARKET, 5, 0, 0, 50, 50, 50, 50, 100, 0, 0, 3, 1) == (5, 53, 0)
+    assert match_bar(SELL, MARKET, 5, 0, 0, 50, 50, 50, 50, 100, 0, 0, 3, 1) == (5, 47, 0)
+    assert match_bar(SELL, MARKET, 5, 0, 0, 2, 2, 2, 2, 100, 0, 0, 3, 1)[2] == CODES.index("NOT_REACHED")
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "expected"),
+    [
+        (BUY, 100_500, (1000, 100_700, "FILLED")),
+        (BUY, 99_500, (1000, 100_200, "FILLED")),
+        (BUY, 101_100, (0, 0, "NOT_TRIGGERED")),
+        (SELL, 99_500, (1000, 99_300, "FILLED")),
+        (SELL, 100_500, (1000, 99_800, "FILLED")),
+        (SELL, 98_900, (0, 0, "NOT_TRIGGERED")),
+    ],
+)
+def test_a_stop_trades_at_the_worse_of_trigger_and_open(side: int, stop: int, expected: tuple[int, int, str]) -> None:
+    assert bar(side, STOP, 100_000, 101_000, 99_000, 100_500, stop=stop, slip=200) == expected
+
+
+def test_a_triggered_stop_with_a_limit_waits_for_its_limit() -> None:
+    assert bar(BUY, STOP, 100_000, 103_000, 99_000, 102_500, stop=101_000, limit=101_500) == (1000, 101_000, "FILLED")
+    assert bar(BUY, STOP, 102_000, 103_000, 101_000, 102_500, stop=101_000, limit=101_500) == (0, 0, "NOT_REACHED")
+    assert bar(BUY, STOP, 102_000, 103_000, 101_000, 101_200, stop=101_000, limit=101_500) == (1000, 101_500, "FILLED")
+    assert bar(SELL, STOP, 98_000, 99_500, 97_000, 98_200, stop=99_000, limit=98_500) == (0, 0, "NOT_REACHED")
+    assert bar(SELL, STOP, 98_000, 99_500, 97_000, 99_000, stop=99_000, limit=98_500) == (1000, 98_500, "FILLED")
+
+
+def test_participation_leaves_whole_lots_and_the_rest_of_the_order() -> None:
+    assert bar(BUY, MARKET, 100_000, 101_000, 99_000, 100_000, available=250) == (200, 100_000, "PARTIAL")
+    assert bar(BUY, MARKET, 100_000, 101_000, 99_000, 100_000, available=99) == (0, 0, "NO_VOLUME")
+    assert bar(BUY, MARKET, 100_000, 101_000, 99_000, 100_000, available=0) == (0, 0, "NO_VOLUME")
+    assert bar(SELL, MARKET, 100_000, 101_000, 99_000, 100_000, n=150, available=150) == (150, 100_000, "FILLED")
+    assert bar(BUY, MARKET, 0, 0, 0, 0) == (0, 0, "NO_VOLUME")
+    assert bar(BUY, MARKET, 100_000, 101_000, 99_000, 100_000, n=0) == (0, 0, "NOTHING_LEFT")
+
+
+@given(st.integers(0, 10**24), st.integers(0, 10**6))
+def test_participation_is_exact_whatever_the_size(volume: int, ppm: int) -> None:
+    assert participation_cap(volume, ppm) == volume * ppm // 10**6
+
+
+@given(st.integers(1, 10**6), st.integers(-10, 10**6), st.sampled_from([1, 10, 100, 200]))
+def test_taking_never_takes_more_than_wanted_or_offered(remaining: int, available: int, lot: int) -> None:
+    taken = take(remaining, available, lot)
+    assert 0 <= taken <= min(remaining, max(available, 0))
+    assert taken == remaining or taken % lot == 0
+
+
+@pytest.mark.parametrize(
+    ("side", "kind", "limit", "price", "expected"),
+    [
+        (BUY, MARKET, 0, 100_000, (1000, 100_000, "FILLED")),
+        (BUY, LIMIT, 100_000, 100_000, (1000, 100_000, "FILLED")),
+        (BUY, LIMIT, 99_900, 100_000, (0, 0, "NOT_REACHED")),
+        (SELL, LIMIT, 100_000, 100_000, (1000, 100_000, "FILLED")),
+        (SELL, LIMIT, 100_100, 100_000, (0, 0, "NOT_REACHED")),
+        (BUY, LIMIT, UP, UP, (0, 0, "SEALED")),
+        (SELL, LIMIT, DOWN, UP, (1000, UP, "FILLED")),
+        (SELL, MARKET, 0, DOWN, (0, 0, "SEALED")),
+        (BUY, MARKET, 0, DOWN, (1000, DOWN, "FILLED")),
+        (BUY, MARKET, 0, 0, (0, 0, "NO_VOLUME")),
+    ],
+)
+def test_an_auction_prints_at_one_price(side: int, kind: int, limit: int, price: int, expected: tuple[int, int, str]) -> None:
+    quantity, at, code = match_print(side, kind, 1000, limit, 0, price, 10_000, UP, DOWN, 100)
+    assert (quantity, at, CODES[code]) == expected
+
+
+def test_an_auction_triggers_stops_and_shares_its_volume() -> None:
+    assert match_print(BUY, STOP, 1000, 0, 100_100, 100_000, 10_000, UP, DOWN, 100)[2] == CODES.index("NOT_TRIGGERED")
+    assert match_print(BUY, STOP, 1000, 0, 100_000, 100_000, 10_000, UP, DOWN, 100) == (1000, 100_000, 0)
+    assert match_print(SELL, STOP, 1000, 0, 99_900, 100_000, 10_000, UP, DOWN, 100)[2] == CODES.index("NOT_TRIGGERED")
+    assert match_print(SELL, STOP, 1000, 0, 100_000, 100_000, 10_000, UP, DOWN, 100) == (1000, 100_000, 0)
+    assert match_print(BUY, MARKET, 1000, 0, 0, 100_000, 350, UP, DOWN, 100) == (300, 100_000, CODES.index("PARTIAL"))
+    assert match_print(BUY, MARKET, 1000, 0, 0, 100_000, 50, UP, DOWN, 100)[2] == CODES.index("NO_VOLUME")
+    assert match_print(BUY, MARKET, 0, 0, 0, 100_000, 350, UP, DOWN, 100)[2] == CODES.index("NOTHING_LEFT")
+
+
+@pytest.mark.parametrize(
+    ("side", "kind", "limit", "last", "opposite", "size", "expected"),
+    [
+        (BUY, MARKET, 0, 100_000, 100_100, 5_000, (1000, 100_100, "FILLED")),
+        (BUY, LIMIT, 100_000, 100_000, 100_100, 5_000, (0, 0, "NOT_REACHED")),
+        (BUY, LIMIT, 100_100, 100_000, 100_100, 500, (500, 100_100, "PARTIAL")),
+        (SELL, LIMIT, 99_900, 100_000, 99_900, 5_000, (1000, 99_900, "FILLED")),
+        (SELL, LIMIT, 100_000, 100_000, 99_900, 5_000, (0, 0, "NOT_REACHED")),
+        (BUY, MARKET, 0, 100_000, 0, 5_000, (1000, 100_200, "FILLED")),
+        (SELL, MARKET, 0, 100_000, 0, 5_000, (1000, 99_800, "FILLED")),
+        (BUY, LIMIT, 100_100, 100_000, 0, 5_000, (1000, 100_100, "FILLED")),
+        (SELL, LIMIT, 99_900, 100_000, 0, 5_000, (1000, 99_900, "FILLED")),
+        (BUY, MARKET, 0, UP, 0, 5_000, (0, 0, "SEALED")),
+        (SELL, MARKET, 0, DOWN, 0, 5_000, (0, 0, "SEALED")),
+        (BUY, MARKET, 0, UP, UP, 5_000, (1000, UP, "FILLED")),
+        (BUY, MARKET, 0, 109_900, 0, 5_000, (1000, UP, "FILLED")),
+        (SELL, MARKET, 0, 90_100, 0, 5_000, (1000, DOWN, "FILLED")),
+        (BUY, MARKET, 0, 0, 0, 5_000, (0, 0, "NO_VOLUME")),
+        (BUY, MARKET, 0, 100_000, 100_100, 0, (0, 0, "NO_VOLUME")),
+    ],
+)
+def test_a_quote_fills_at_the_opposite_side_or_at_the_last_price(
+    side: int, kind: int, limit: int, last: int, opposite: int, size: int, expected: tuple[int, int, str]
+) -> None:
+    quantity, price, code = match_quote(side, kind, 1000, limit, 0, last, opposite, size, UP, DOWN, 200, 100)
+    assert (quantity, price, CODES[code]) == expected
+
+
+PRICES = st.integers(1, 2 * 10**5)
+
+
+@settings(max_examples=400)
+@given(
+    st.sampled_from([BUY, SELL]),
+    st.sampled_from([MARKET, LIMIT, STOP]),
+    st.integers(1, 10**6),
+    PRICES,
+    PRICES,
+    st.lists(PRICES, min_size=4, max_size=4),
+    st.integers(0, 10**6),
+    st.integers(0, 500),
+)
+def test_no_fill_breaks_its_limit_the_days_limits_or_its_quantity(
+    side: int, kind: int, remaining: int, limit: int, stop: int, prices: list[int], available: int, slippage: int
+) -> None:
+    low, open_, close, high = sorted(prices)
+    up, down = high + 50, max(low - 50, 1)
+    quantity, price, code = match_bar(
+        side, kind, remaining, limit, stop, open_, high, low, close, available, up, down, slippage, 100
+    )
+    assert quantity <= min(remaining, available)
+    if quantity:
+        assert down <= price <= up
+        assert kind == MARKET or side * price <= side * limit
+        assert low - slippage <= price <= high + slippage
+        assert code in (0, 1)
+        if kind == STOP:
+            assert side * (high if side == BUY else low) >= side * stop
+    else:
+        assert price == 0
+        assert code > 1
