@@ -2,22 +2,33 @@
 
 from engine.llm.model import Model, Prompt, Reply, Turn, Usage, continued, make_prompt
 from engine.llm.offline import OfflineModel
+from engine.llm.panel import Answer, Call, ask_and_parse, ask_panel
 from engine.llm.parse import Parsed, parse_reply
+from engine.llm.price import Price, Rates
 from engine.llm.prompts import CandidateRow, HoldingRow, PromptContext, render
+from engine.llm.providers import ModelSpec, build_model
 from engine.llm.schema import SCHEMA_ID, decision_schema
 
 __all__ = [
     "SCHEMA_ID",
+    "Answer",
+    "Call",
     "CandidateRow",
     "HoldingRow",
     "Model",
+    "ModelSpec",
     "OfflineModel",
     "Parsed",
+    "Price",
     "Prompt",
     "PromptContext",
+    "Rates",
     "Reply",
     "Turn",
     "Usage",
+    "ask_and_parse",
+    "ask_panel",
+    "build_model",
     "continued",
     "decision_schema",
     "make_prompt",

@@ -94,7 +94,7 @@ class Reply:
     """What came back. `outcome`: ok, empty, truncated, refused, timeout, cancelled, too_large or error:CODE.
 
     `text` is whatever arrived, also when the outcome is not ok (for the record; only the parser may act on it). `detail` is one
-    line for people, free of secrets. `cost` is a decimal string in `currency`, empty where no price is known.
+    line for people, free of secrets. `cost` is a decimal string in `currency`; where no price is known, "0" with no currency.
     """
 
     text: str
