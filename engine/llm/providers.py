@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from engine.core.clock import Clock
 from engine.core.errors import ConfigError
+from engine.llm.local import LocalModel
 from engine.llm.model import Model
 from engine.llm.offline import OfflineModel
 from engine.llm.openai_model import Endpoint, OpenAIModel
@@ -24,7 +25,8 @@ class ModelSpec:
     """One model as a person asked for it. Empty values are filled from the table; `price` wins over the table's.
 
     `provider` is a name of the table, or `openai` / `compatible` with any `base_url` (the host then tells who it is), or
-    `offline`. `api_key` is the key itself, kept in memory only; `proxy` an explicit proxy URL (the environment's is not used).
+    `offline`, or `local` (the extra kanpan[local-llm]). `api_key` is the key itself, kept in memory only; `proxy` an explicit proxy
+    URL (the environment's is not used).
     """
 
     name: str
@@ -63,7 +65,7 @@ class ProviderTable:
     def of(self, provider: str, base_url: str) -> Provider:
         """The provider meant: by name, unless `base_url` says it is another. ConfigError for a name nobody knows."""
         if provider not in self.providers:
-            raise ConfigError(f"unknown model provider {provider!r}; there are {', '.join(sorted(self.providers))}, offline")
+            raise ConfigError(f"unknown model provider {provider!r}; there are {', '.join(sorted(self.providers))}, local, offline")
         if not base_url or provider not in {"openai", "compatible"}:
             return self.providers[provider]
         place = urlsplit(base_url).netloc.rpartition("@")[2].lower()
@@ -80,6 +82,8 @@ def build_model(spec: ModelSpec, clock: Clock) -> Model:
     """
     if spec.provider == "offline":
         return OfflineModel(name=spec.name)
+    if spec.provider == "local":
+        return LocalModel(spec.name, clock, timeout_s=spec.timeout_s)
     table = builtin_table()
     provider = table.of(spec.provider, spec.base_url)
     base_url = spec.base_url or provider.base_url

@@ -1,0 +1,31 @@
+"""The child process of local.py: one llama.cpp server on loopback, until standard input closes. Imports nothing of ours.
+
+Usage: python llama_child.py GGUF PORT NAME CONTEXT_TOKENS; prints the address it listens on.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def serve(gguf: str, port: int, name: str, context_tokens: int) -> None:
+    """Serve `gguf` on 127.0.0.1 until whoever started us closes our standard input, or dies."""
+    import xllamacpp
+
+    settings = xllamacpp.CommonParams()
+    settings.model.path = gguf
+    settings.model_alias = {name}
+    settings.hostnames = ["127.0.0.1"]
+    settings.port = port
+    settings.n_ctx = context_tokens
+    settings.n_parallel = 1
+    settings.ui = False
+    settings.endpoint_slots = False
+    server = xllamacpp.Server(settings)
+    sys.stdout.write(f"{server.listening_address}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
