@@ -29,7 +29,7 @@ wheel: $(DEV)/.stamp
 check: lint types contracts test wheel
 
 lock:
-	@$(DEV)/bin/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --strip-extras --upgrade -o requirements.lock pyproject.toml
+	@$(DEV)/bin/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --strip-extras --allow-unsafe --upgrade -o requirements.lock pyproject.toml
 	@$(DEV)/bin/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --strip-extras --allow-unsafe --upgrade -o requirements-dev.lock requirements-dev.in requirements.lock
 
 sample: $(DEV)/.stamp

@@ -83,11 +83,11 @@ class Books:
         return Account(desk, currency, cash, initial, fees, realized, self.positions(desk), reserved, others - initial, pending)
 
     def positions(self, desk: str) -> dict[str, Position]:
-        """Holdings by symbol, lots oldest first, at the last recorded mark (0 = never marked)."""
+        """Holdings by symbol, lots in the order they were booked (oldest first), at the last recorded mark (0 = never marked)."""
         lots: dict[str, list[Lot]] = {}
         for instrument, lot_id, quantity, cost, bought, sellable in self._all(
             "SELECT instrument, lot_id, quantity, cost, bought_on, sellable_on FROM lots WHERE desk = ? "
-            "ORDER BY instrument, bought_on, lot_id",
+            "ORDER BY instrument, seq, n",
             desk,
         ):
             lot = Lot(lot_id, quantity, cost, date.fromisoformat(bought), date.fromisoformat(sellable))
@@ -105,6 +105,11 @@ class Books:
         return tuple(
             EquityMark(r[0], r[1], r[2], date.fromisoformat(r[3]), _at(r[4]), r[5], r[6], r[7], r[8]) for r in reversed(rows)
         )
+
+    def equity_peak(self, desk: str) -> int:
+        """The highest equity ever marked, in money units; 0 for a desk that was never marked."""
+        row = self._one("SELECT coalesce(max(equity), 0) FROM equity WHERE desk = ?", desk)
+        return int(row[0]) if row else 0
 
     # Orders --------------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,70 @@
+"""What the engine asks of any broker: take an order, withdraw one, say what happened since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from engine.core.account import Account
+from engine.core.journal import Adjusted, Filled, OrderMoved
+from engine.core.order import Order, OrderStatus
+from engine.exchange import Charged
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """An open order and how far it got: filled quantity, number of fills, cash still reserved, what it traded and paid so far."""
+
+    order: Order
+    status: OrderStatus
+    filled: int
+    fills: int
+    reserved: int
+    charged: Charged
+
+    @property
+    def remaining(self) -> int:
+        """What is still to be filled, in quantity units."""
+        return self.order.quantity - self.filled
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A broker's whole state: the account and every open order by id. Immutable: nothing changes before the ledger has it."""
+
+    account: Account
+    working: Mapping[str, Working]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What orders or a market event did: records for the ledger, in order, and the book after them."""
+
+    records: tuple[OrderMoved | Filled | Adjusted, ...]
+    book: Book
+
+
+class Broker(Protocol):
+    """Submit, cancel, and tell orders, positions and balance. What it returns has not happened until it is adopted."""
+
+    def submit(self, orders: Sequence[Order], at: datetime) -> Effects:
+        """Send orders at an instant; each is accepted or rejected by name."""
+        ...
+
+    def cancel(self, order_id: str, code: str) -> Effects:
+        """Withdraw what is left of an order."""
+        ...
+
+    def adopt(self, effects: Effects) -> None:
+        """The ledger has the records: what they say is now so."""
+        ...
+
+    def working(self) -> Mapping[str, Working]:
+        """Open orders by id."""
+        ...
+
+    def account(self) -> Account:
+        """Cash and positions as the broker sees them."""
+        ...

@@ -1,0 +1,192 @@
+"""A person's commands, from this process or another, through one queue that the ledger keeps.
+
+console ──ask()──► queue ─┐
+`kanpan halt` ──inbox file─┴──► commands thread ──► effect + CommandQueued + CommandDone, one transaction ──► state.events
+The HALT file is the kill switch that works even when this thread does not: it is looked at before every order.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.core.errors import KanpanError
+from engine.core.journal import (
+    AlertAcknowledged,
+    CommandDone,
+    CommandQueued,
+    PauseMoved,
+    Record,
+    TradingState,
+    TradingStateMoved,
+)
+from engine.core.text import safe_text
+from engine.cycle import Runner
+from engine.publish import Publisher
+from engine.store import Ledger
+
+POLL_S = 0.1
+MAX_WAITING = 256
+MAX_INBOX_BYTES = 10_000
+
+
+def halt_file(home: Path) -> Path:
+    """While this file exists nothing leaves the state directory's desks."""
+    return home / "HALT"
+
+
+def inbox(home: Path) -> Path:
+    """Where another process leaves its commands."""
+    return home / "inbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One request: a verb, the desk it is for, an argument, and who asks."""
+
+    command_id: str
+    verb: str
+    desk: str
+    argument: str
+    by: str
+
+
+def leave(home: Path, command: Command) -> None:
+    """Leave a command in the inbox of a running engine, whole or not at all."""
+    folder = inbox(home)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    text = json.dumps([command.command_id, command.verb, command.desk, command.argument, command.by])
+    temporary = folder / f".{command.command_id}"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(folder / f"{command.command_id}.json")
+
+
+def effects(command: Command, unacknowledged: tuple[str, ...]) -> tuple[list[Record], str]:
+    """What a command does to the ledger, and its outcome code; pure."""
+    desk = command.desk
+    match command.verb:
+        case "halt":
+            reason = safe_text(command.argument or "no reason given", limit=200, one_line=True)
+            return [TradingStateMoved(desk, TradingState.HALTED, reason, "person")], "done"
+        case "resume":
+            return [TradingStateMoved(desk, TradingState.ACTIVE, "", "person"), PauseMoved(desk, False, "person")], "done"
+        case "pause" | "resume_schedule":
+            return [PauseMoved(desk, command.verb == "pause", "person")], "done"
+        case "acknowledge":
+            wanted = unacknowledged if command.argument == "all" else (command.argument,)
+            seen: list[Record] = [AlertAcknowledged(alert, "person") for alert in wanted if alert in unacknowledged]
+            return seen, "done" if seen else "NOTHING_TO_ACKNOWLEDGE"
+        case "run" | "cancel":
+            return [], "done"
+        case _:
+            return [], "UNKNOWN_VERB"
+
+
+class Commands:
+    """The thread that carries commands out; `ask` may be called from any thread and returns at once."""
+
+    def __init__(
+        self,
+        home: Path,
+        ledger: Ledger,
+        publisher: Publisher,
+        runners: Mapping[str, Runner],
+        cancelled: Mapping[str, threading.Event],
+    ) -> None:
+        self._home = home
+        self._ledger = ledger
+        self._publisher = publisher
+        self._runners = runners
+        self._cancelled = cancelled
+        self._waiting: queue.Queue[Command] = queue.Queue(MAX_WAITING)
+        self._numbers = itertools.count(ledger.head.seq + 1)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the command under way and end."""
+        self._stopping.set()
+        self._thread.join(1.0)
+
+    def ask(self, verb: str, desk: str, argument: str = "") -> str:
+        """Queue a command of this process; a halt takes effect on the desk's model calls before this returns."""
+        name = f"c{next(self._numbers)}"
+        if verb == "halt":
+            self._stop_asking(desk)
+        self._waiting.put_nowait(Command(name, verb, desk, argument, "console"))
+        return name
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._do(self._waiting.get(timeout=POLL_S))
+            except queue.Empty:
+                for command in self._left_by_others():
+                    self._do(command)
+
+    def _left_by_others(self) -> list[Command]:
+        folder = inbox(self._home)
+        if not folder.is_dir():
+            return []
+        found: list[Command] = []
+        for path in sorted(folder.glob("*.json")):
+            try:
+                if path.stat().st_size <= MAX_INBOX_BYTES:
+                    found.append(Command(*(str(part) for part in json.loads(path.read_text(encoding="utf-8")))))
+            except (OSError, ValueError, TypeError):
+                pass  # not a command; it leaves the inbox all the same
+            path.unlink(missing_ok=True)
+        return found
+
+    def _do(self, command: Command) -> None:
+        runner = self._runners.get(command.desk)
+        try:
+            records: list[Record] = []
+            if runner is None:
+                outcome = "UNKNOWN_DESK"
+            else:
+                with self._ledger.reader() as books:
+                    waiting = tuple(book.alert.alert_id for book in books.unacknowledged(command.desk))
+                records, outcome = effects(command, waiting)
+                outcome = self._act(command, runner, outcome)
+            queued = CommandQueued(command.command_id, command.verb, command.desk, command.argument, command.by)
+            whole: list[Record] = [queued, *records, CommandDone(command.command_id, outcome)]
+            self._ledger.write(whole, key=f"command/{command.command_id}")
+            shown = command.desk if runner is not None else next(iter(self._runners))
+            self._publisher.recorded(shown, whole)
+        except KanpanError as error:
+            shown = command.desk if runner is not None else next(iter(self._runners))
+            about = (("id", command.command_id), ("verb", command.verb), ("outcome", str(error)))
+            self._publisher.event(shown, "COMMAND_REFUSED", *about)
+
+    def _act(self, command: Command, runner: Runner, outcome: str) -> str:
+        """The part of a command that is not a record."""
+        match command.verb:
+            case "halt":
+                halt_file(self._home).touch(mode=0o600)
+                self._stop_asking(command.desk)
+            case "resume":
+                halt_file(self._home).unlink(missing_ok=True)
+                self._cancelled[command.desk].clear()
+            case "run":
+                if not runner.post(lambda desk: desk.run(desk.now, "manual")):
+                    return "TOO_MANY_WAITING"
+            case "cancel":
+                if not runner.post(lambda desk: desk.cancel_orders()):
+                    return "TOO_MANY_WAITING"
+            case _:
+                pass
+        return outcome
+
+    def _stop_asking(self, desk: str) -> None:
+        if desk in self._cancelled:
+            self._cancelled[desk].set()

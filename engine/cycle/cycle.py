@@ -1,0 +1,231 @@
+"""One cycle, as a sentence: reconcile, fetch, analyze, decide, rule, execute, settle; every step durable before the next begins.
+
+claim ─► RECONCILING ─► FETCHING ─► ANALYZING ─► DECIDING ─► RISK ─► EXECUTING ─► SETTLING ─► COMPLETED
+                                                    └─► ABSTAINED            any step ─► FAILED(step, error)
+Only DECIDING touches the world (the models); all that follows is computed from what the ledger already holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from engine.brokers import Effects, PaperBroker
+from engine.core.account import Account, Lot
+from engine.core.decision import Decision
+from engine.core.errors import KanpanError, LedgerError
+from engine.core.ids import order_id
+from engine.core.instrument import Instrument
+from engine.core.journal import (
+    CycleClaimed,
+    CycleMoved,
+    CycleState,
+    DecisionsMade,
+    ItemRejected,
+    OrderCreated,
+    Record,
+    SnapshotFrozen,
+    TradingState,
+    VerdictsGiven,
+)
+from engine.core.order import Order, OrderStatus
+from engine.core.text import safe_text
+from engine.cycle.asking import ask
+from engine.cycle.mandate import Equipment, Mandate
+from engine.cycle.marking import mark
+from engine.cycle.steps import Seen, Standing, analyze, held_weights, prompt_context, risk_view
+from engine.llm import render
+from engine.risk import Ruling, judge
+from engine.store.snapshot import Snapshot, write
+from engine.strategies import agree, equal_weight
+
+
+@dataclass(slots=True)
+class Scene:
+    """Where a cycle takes place: the desk's standing at one instant of market time."""
+
+    mandate: Mandate
+    equipment: Equipment
+    broker: PaperBroker
+    instruments: dict[str, Instrument]
+    now: datetime
+    trading_day: date
+    previous_session: date
+    equity_day_start: int
+    equity_peak: int
+
+    def write(self, records: Sequence[Record], *, key: str = "", blobs: Sequence[str] = ()) -> None:
+        """Make records durable, then let the observer see them."""
+        self.equipment.ledger.write(records, key=key, blobs=blobs)
+        self.equipment.observer.recorded(self.mandate.desk, records)
+
+    def standing(self, *, reconciled: bool) -> Standing:
+        """The account, the working orders and the desk's state as they are now."""
+        with self.equipment.ledger.reader() as books:
+            state = books.trading_state(self.mandate.desk).state
+        if self.equipment.halted_outside():
+            state = TradingState.HALTED
+        return Standing(self.broker.account(), self.broker.working(), state, reconciled, self.equity_day_start, self.equity_peak)
+
+
+class _Abstained(Exception):
+    """No model answered; the cycle ends without a decision."""
+
+
+def run_cycle(scene: Scene, cycle_id: str, trigger: str, slot: datetime) -> CycleState:
+    """Run one cycle to its end and return that ending. Raises LedgerError only: then nothing may trade at all."""
+    cycle = _Running(scene, cycle_id)
+    cycle.claim(trigger, slot)
+    try:
+        reconciled = cycle.reconcile()
+        snapshot, digest = cycle.fetch()
+        seen = cycle.analyze(snapshot, digest)
+        decisions = cycle.decide(snapshot, seen)
+        cycle.rule(snapshot, seen, decisions, reconciled=reconciled)
+        cycle.execute()
+        return cycle.settle()
+    except _Abstained as reason:
+        return cycle.end(CycleState.ABSTAINED, str(reason))
+    except LedgerError:
+        raise
+    except KanpanError as error:
+        return cycle.end(CycleState.FAILED, f"{cycle.state}: {error}")
+    except Exception as error:  # noqa: BLE001 - the one place where a cycle ends, whatever happened in it
+        return cycle.end(CycleState.FAILED, f"{cycle.state}: {type(error).__name__}: {error}")
+
+
+def finish_cycle(scene: Scene, cycle_id: str, state: CycleState) -> CycleState:
+    """Finish a cycle that a crash interrupted at EXECUTING or later: its orders are known by their ids, nothing is asked again."""
+    cycle = _Running(scene, cycle_id, state)
+    if state is CycleState.EXECUTING:
+        cycle.execute()
+    return cycle.settle()
+
+
+class _Running:
+    """A cycle under way: where it stands, and its steps in the order in which they happen."""
+
+    def __init__(self, scene: Scene, cycle_id: str, state: CycleState = CycleState.IDLE) -> None:
+        self.scene = scene
+        self.cycle_id = cycle_id
+        self.desk = scene.mandate.desk
+        self.state = state
+
+    def _moved(self, state: CycleState, reason: str = "") -> CycleMoved:
+        self.state = state
+        return CycleMoved(self.cycle_id, self.desk, state, reason)
+
+    def _step(self, state: CycleState, *records: Record, blobs: Sequence[str] = ()) -> None:
+        """Enter `state` with the records of the step before it, in one transaction that a repetition cannot double."""
+        self.scene.write([*records, self._moved(state)], key=f"{self.cycle_id}/{state}", blobs=blobs)
+
+    def end(self, state: CycleState, reason: str) -> CycleState:
+        """The ending, with its reason."""
+        records: list[Record] = [self._moved(state, safe_text(reason, limit=300, one_line=True))]
+        self.scene.write(records, key=f"{self.cycle_id}/end")
+        return state
+
+    def claim(self, trigger: str, slot: datetime) -> None:
+        """Take the slot: from here on the cycle exists."""
+        mandate = self.scene.mandate
+        claimed = CycleClaimed(self.cycle_id, self.desk, trigger, slot, self.scene.trading_day, mandate.config_hash)
+        self.scene.write([claimed], key=f"{self.cycle_id}/claim")
+        self._step(CycleState.RECONCILING)
+
+    def reconcile(self) -> bool:
+        """Compare the broker's account with the ledger's; a difference is a verdict, not a surprise."""
+        with self.scene.equipment.ledger.reader() as books:
+            booked = books.account(self.desk)
+        held = self.scene.broker.account()
+        same = (booked.cash, booked.reserved, _lots(booked)) == (held.cash, held.reserved, _lots(held))
+        self._step(CycleState.FETCHING)
+        return same
+
+    def fetch(self) -> tuple[Snapshot, str]:
+        """Freeze the market as it can be known now, on disk under its hash."""
+        scene = self.scene
+        snapshot = scene.equipment.tape.snapshot(scene.now, sorted(scene.instruments), history_days=scene.mandate.history_days)
+        digest = write(snapshot, scene.equipment.snapshots)
+        self._step(CycleState.ANALYZING)
+        return snapshot, digest
+
+    def analyze(self, snapshot: Snapshot, digest: str) -> Seen:
+        """Features and candidates."""
+        scene = self.scene
+        seen = analyze(snapshot, scene.mandate, scene.broker.account(), scene.previous_session)
+        frozen = SnapshotFrozen(
+            cycle_id=self.cycle_id,
+            desk=self.desk,
+            hash=digest,
+            source=snapshot.source,
+            as_of=snapshot.as_of,
+            instruments=len(snapshot.instruments),
+            stale=seen.stale,
+            candidates=seen.candidates,
+        )
+        self._step(CycleState.DECIDING, frozen)
+        return seen
+
+    def decide(self, snapshot: Snapshot, seen: Seen) -> tuple[Decision, ...]:
+        """Ask the panel, or a rule that needs no model; write the batch down."""
+        scene, mandate = self.scene, self.scene.mandate
+        account = scene.broker.account()
+        rejected: tuple[ItemRejected, ...] = ()
+        if mandate.strategy == "baseline":
+            held = held_weights(account, snapshot, scene.instruments)
+            decisions = equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm)
+        else:
+            prompt = render(mandate.prompt_id, prompt_context(mandate, snapshot, seen, account, scene.instruments))
+            offered = {symbol: scene.instruments[symbol] for symbol in seen.candidates}
+            opinions, rejected, failures = ask(scene.mandate, scene.equipment, self.cycle_id, prompt, offered)
+            if not opinions:
+                raise _Abstained("; ".join(failures) or "no model")
+            decisions = agree(opinions)
+        self._step(CycleState.RISK, DecisionsMade(self.cycle_id, self.desk, decisions, rejected))
+        return decisions
+
+    def rule(self, snapshot: Snapshot, seen: Seen, decisions: Sequence[Decision], *, reconciled: bool) -> Ruling:
+        """Risk disposes: verdicts and orders in the one transaction that also opens EXECUTING."""
+        scene = self.scene
+        standing = scene.standing(reconciled=reconciled)
+        view = risk_view(scene.mandate, snapshot, seen, standing, scene.instruments)
+        ruling = judge(view, scene.mandate.policy, decisions, scene.mandate.fees)
+        created: list[Record] = []
+        for proposal in ruling.proposals:
+            order = Order(
+                order_id=order_id(self.cycle_id, f"{proposal.instrument}:{proposal.side}"),
+                desk=self.desk,
+                cycle_id=self.cycle_id,
+                instrument=proposal.instrument,
+                side=proposal.side,
+                order_type=proposal.order_type,
+                quantity=proposal.quantity,
+                limit_price=proposal.limit_price,
+                trading_day=scene.trading_day,
+                created_at=scene.now,
+            )
+            created.append(OrderCreated(order, proposal.reserved))
+        self._step(CycleState.EXECUTING, VerdictsGiven(self.cycle_id, self.desk, ruling.verdicts), *created)
+        return ruling
+
+    def execute(self) -> None:
+        """Send what the ledger says was created and not yet sent; a halt between ruling and sending still bites."""
+        scene = self.scene
+        with scene.equipment.ledger.reader() as books:
+            created = [item.order for item in books.orders_of(self.cycle_id) if item.status is OrderStatus.INITIALIZED]
+        halted = scene.standing(reconciled=True).trading_state is TradingState.HALTED
+        effects: Effects = scene.broker.deny(created, "STATE_HALTED") if halted else scene.broker.submit(created, scene.now)
+        self._step(CycleState.SETTLING, *effects.records)
+        scene.broker.adopt(effects)
+
+    def settle(self) -> CycleState:
+        """Mark the book and close the cycle."""
+        scene = self.scene
+        marked = mark(scene.mandate.desk, self.cycle_id, scene.trading_day, scene.now, scene.broker, scene.instruments)
+        self._step(CycleState.COMPLETED, marked)
+        return CycleState.COMPLETED
+
+
+def _lots(account: Account) -> dict[str, tuple[Lot, ...]]:
+    return {symbol: position.lots for symbol, position in account.positions.items() if position.lots}

@@ -1,0 +1,260 @@
+"""A desk at work: its tape, its paper broker and its books, moved forward one instant of market time at a time.
+
+tape instant ──► distributions ──► prints meet working orders ──► session turns ──► one ledger write
+slot due     ──► run_cycle (cycle.py), while the replayed market stands still
+Everything of one instant is one transaction, so that a crash between two instants loses and repeats nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from engine.brokers import PaperBroker, Working
+from engine.core.ids import cycle_id
+from engine.core.instrument import Instrument
+from engine.core.journal import (
+    ConfigRecorded,
+    CycleClaimed,
+    CycleMoved,
+    CycleState,
+    DeskOpened,
+    Record,
+    TradingState,
+)
+from engine.cycle.cycle import Scene, run_cycle
+from engine.cycle.mandate import Equipment, Mandate
+from engine.cycle.marking import mark
+from engine.cycle.recovery import recover, resume_point
+from engine.cycle.schedule import next_slot
+from engine.exchange import Phase, calendar, charged_by, open_account
+from engine.exchange.corporate import CorporateAction, book_dividend
+from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
+from engine.store import Books
+
+_A_SECOND = timedelta(seconds=1)
+_CANNOT_TRADE = frozenset({Phase.CLOSED, Phase.LUNCH})
+
+
+class Desk:
+    """One mandate being carried out. All methods belong to the desk's own thread."""
+
+    def __init__(self, mandate: Mandate, equipment: Equipment) -> None:
+        self.mandate = mandate
+        self.equipment = equipment
+        self.calendar = calendar(mandate.market)
+        listed = equipment.tape.instruments()
+        wanted = set(mandate.symbols) or {item.symbol for item in listed}
+        self.instruments: dict[str, Instrument] = {item.symbol: item for item in listed if item.symbol in wanted}
+        self.broker = PaperBroker(mandate.desk, mandate.market, mandate.fees, self.instruments)
+        self.now = datetime.min.replace(tzinfo=UTC)
+        self.trading_day = date.min
+        self.equity = mandate.cash
+        self.equity_day_start = mandate.cash
+        self.equity_peak = mandate.cash
+        self.cycles_run = 0
+        self.next_slot_shown: datetime | None = None
+        self._last_slot: datetime | None = None
+
+    # -- opening ----------------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the account on the first start; afterwards load the books, catch up with the tape and finish what a crash left."""
+        mandate, ledger = self.mandate, self.equipment.ledger
+        with ledger.reader() as books:
+            exists = any(desk.desk == mandate.desk for desk in books.desks())
+            recorded = books.config(mandate.desk)
+        if not exists:
+            postings = open_account(mandate.desk, mandate.market, mandate.cash)
+            currency = next(iter(self.instruments.values())).units.currency
+            opened = DeskOpened(mandate.desk, mandate.market.value, currency, mandate.cash, postings)
+            self._write([opened], key=f"{mandate.desk}/opened")
+        if recorded is None or recorded.config_hash != mandate.config_hash:
+            config = ConfigRecorded(mandate.desk, mandate.config_hash, mandate.config_hash)
+            self._write([config], blobs=[mandate.config_text])
+        with ledger.reader() as books:
+            self._load(books)
+            resume = resume_point(books, mandate.desk)
+            unfinished = books.unfinished_cycles(mandate.desk)
+            latest = books.cycles(mandate.desk, limit=1)
+        moves = self.equipment.tape.next_at()
+        self._last_slot = latest[0].slot if latest else (moves - _A_SECOND if moves else None)
+        if resume is not None:
+            self._catch_up(resume)
+        recover(self._scene(), unfinished)
+
+    def _load(self, books: Books) -> None:
+        working: dict[str, Working] = {}
+        for item in books.open_orders(self.mandate.desk):
+            fills = books.fills_of(item.order.order_id)
+            status, charged = item.status, charged_by(fills)
+            working[item.order.order_id] = Working(item.order, status, item.filled, len(fills), item.reserved, charged)
+        self.broker.load(books.account(self.mandate.desk), working)
+        curve = books.equity(self.mandate.desk, limit=10_000)
+        if curve:
+            self.equity = curve[-1].equity
+            self.equity_peak = max(self.mandate.cash, books.equity_peak(self.mandate.desk))
+            closes = [point.equity for point in curve if not point.cycle_id]
+            self.equity_day_start = closes[-1] if closes else self.mandate.cash
+
+    def _catch_up(self, to: datetime) -> None:
+        """Let the tape run to where the ledger stands; what happened then is already booked."""
+        for event in self.equipment.tape.advance(to):
+            if isinstance(event, QuoteEvent):
+                self.broker.see([event.quote])
+            elif isinstance(event, SessionEvent):
+                self.trading_day = event.day
+        self.now = to
+
+    # -- time -------------------------------------------------------------------------------------------------------------
+
+    def next_due(self) -> datetime | None:
+        """When something happens next: the tape moves or a slot is due; None when the tape has ended."""
+        moves = self.equipment.tape.next_at()
+        slot = self.next_slot()
+        if moves is None:
+            return None
+        return moves if slot is None else min(moves, slot)
+
+    def next_slot(self) -> datetime | None:
+        """The next scheduled cycle within a fortnight of the tape."""
+        moves = self.equipment.tape.next_at()
+        if moves is None:
+            return None
+        after = self._last_slot or moves - _A_SECOND
+        return next_slot(self.mandate.schedule, self.calendar, after, self.calendar.local_day(moves))
+
+    def step(self, due: datetime) -> None:
+        """Move to `due`: first what the tape says up to then, then the cycle that is due then."""
+        slot = self.next_slot_shown = self.next_slot()
+        self.follow(due)
+        if slot is not None and slot <= due:
+            self._last_slot = slot
+            self.run(slot, "schedule")
+
+    def follow(self, due: datetime) -> None:
+        """Move to `due` with the tape alone: orders fill and expire, no cycle begins."""
+        events = self.equipment.tape.advance(due)
+        for at, group in itertools.groupby(events, key=lambda event: event.at):
+            self._instant(at, list(group))
+        self.now = max(self.now, due)
+
+    def _instant(self, at: datetime, events: Sequence[TapeEvent]) -> None:
+        self.now = at
+        records: list[Record] = []
+        prints = [(e.quote, e.bar) for e in events if isinstance(e, QuoteEvent) and e.quote.symbol in self.instruments]
+        quotes = [quote for quote, _ in prints]
+        for event in events:
+            if isinstance(event, DividendEvent) and event.symbol in self.broker.account().positions:
+                records += self._distribution(event)
+            if isinstance(event, SessionEvent):
+                self.trading_day = event.day
+        prints = [
+            (event.quote, event.bar) for event in events if isinstance(event, QuoteEvent) and event.quote.symbol in self.instruments
+        ]
+        if self.broker.working():
+            matched = self.broker.match(prints)
+            self.broker.adopt(matched)
+            records += matched.records
+        self.broker.see(quotes)
+        if any(isinstance(event, SessionEvent) and event.kind is SessionKind.CLOSE for event in events):
+            expired = self.broker.expire()
+            self.broker.adopt(expired)
+            marked = mark(self.mandate.desk, "", self.trading_day, at, self.broker, self.instruments)
+            records += [*expired.records, marked]
+            self._marked(marked.equity)
+            self.equity_day_start = marked.equity
+        # The broker is ahead of the ledger until this write; if it fails the desk stops and starts again from the ledger.
+        if records:
+            self._write(records, key=f"{self.mandate.desk}/tape/{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}")
+        observer = self.equipment.observer
+        for event in events:
+            if isinstance(event, SessionEvent):
+                observer.turned(self.mandate.desk, event)
+        if quotes:
+            observer.quoted(self.mandate.desk, quotes)
+
+    def _distribution(self, event: DividendEvent) -> Sequence[Record]:
+        """Cash and new shares of an ex-date, before the open. The tape gives per ten shares, the rulebook wants 1e-8 per share."""
+        action = CorporateAction(
+            event.symbol,
+            event.ex_date,
+            cash_e8=event.cash_per_10 * 1_000,
+            bonus_e8=event.bonus_per_10 * 10,
+            transfer_e8=event.transfer_per_10 * 10,
+        )
+        booking = book_dividend(self.broker.account(), action)
+        if not booking.postings and not booking.lots:
+            return ()
+        per_ten = f"cash_per_10={event.cash_per_10} bonus_per_10={event.bonus_per_10} transfer_per_10={event.transfer_per_10}"
+        reason = f"DISTRIBUTION: ex_date={event.ex_date} {per_ten}"
+        name = f"{self.mandate.desk}:{event.symbol}:{event.ex_date:%Y%m%d}"
+        effects = self.broker.adjust(name, event.symbol, reason, booking)
+        self.broker.adopt(effects)
+        return effects.records
+
+    # -- cycles -----------------------------------------------------------------------------------------------------------
+
+    def run(self, slot: datetime, trigger: str) -> CycleState:
+        """One cycle for `slot`, or the visible reason why there is none."""
+        name = self._cycle_name(slot, trigger)
+        reason = self._blocked(slot, trigger)
+        self.cycles_run += 1
+        if reason:
+            claimed = CycleClaimed(name, self.mandate.desk, trigger, slot, self.trading_day, self.mandate.config_hash)
+            skipped = CycleMoved(name, self.mandate.desk, CycleState.SKIPPED, reason)
+            self._write([claimed, skipped], key=f"{name}/claim")
+            return CycleState.SKIPPED
+        ending = run_cycle(self._scene(), name, trigger, slot)
+        if ending is CycleState.COMPLETED:
+            self._marked(mark("", "", self.trading_day, self.now, self.broker, self.instruments).equity)
+        return ending
+
+    def cancel_orders(self) -> None:
+        """Withdraw every open order, as far as the phase of the session lets orders be withdrawn."""
+        for order_id in list(self.broker.working()):
+            cancelled = self.broker.cancel(order_id, "PERSON")
+            self._write(cancelled.records)
+            self.broker.adopt(cancelled)
+
+    def _cycle_name(self, slot: datetime, trigger: str) -> str:
+        """One name per slot; cycles by hand are numbered, because a replayed clock can stand still between two of them."""
+        name = cycle_id(self.mandate.desk, self.mandate.market.value, self.trading_day, slot)
+        if trigger != "manual":
+            return name
+        with self.equipment.ledger.reader() as books:
+            return f"{name}:m{books.cycle_count(self.mandate.desk)}"
+
+    def _blocked(self, slot: datetime, trigger: str) -> str:
+        if self.calendar.phase(slot) in _CANNOT_TRADE:
+            return "SESSION_CLOSED"
+        with self.equipment.ledger.reader() as books:
+            state = books.trading_state(self.mandate.desk).state
+            paused = books.paused(self.mandate.desk)
+        if state is TradingState.HALTED or self.equipment.halted_outside():
+            return "STATE_HALTED"
+        return "PAUSED" if paused and trigger == "schedule" else ""
+
+    def _scene(self) -> Scene:
+        day = self.trading_day if self.trading_day > date.min else self.calendar.local_day(self.now)
+        previous = self.calendar.previous_session(day) if day > self.calendar.first else day
+        return Scene(
+            mandate=self.mandate,
+            equipment=self.equipment,
+            broker=self.broker,
+            instruments=self.instruments,
+            now=self.now,
+            trading_day=day,
+            previous_session=previous,
+            equity_day_start=self.equity_day_start,
+            equity_peak=self.equity_peak,
+        )
+
+    def _marked(self, equity: int) -> None:
+        self.equity = equity
+        self.equity_peak = max(self.equity_peak, equity)
+
+    def _write(self, records: Sequence[Record], *, key: str = "", blobs: Sequence[str] = ()) -> None:
+        self.equipment.ledger.write(records, key=key, blobs=blobs)
+        self.equipment.observer.recorded(self.mandate.desk, records)

@@ -1,0 +1,79 @@
+"""A desk's mandate, and what it is handed to work with; nothing here reads a file or a clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from engine.core.clock import Clock
+from engine.core.journal import Record
+from engine.core.market import Quote
+from engine.core.units import Market
+from engine.exchange import FeeSchedule
+from engine.feeds.tape import SessionEvent, Tape
+from engine.llm import Model
+from engine.risk import Policy
+from engine.store import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """What a desk is for: market, universe, strategy, schedule, limits, money. `config_text` is its canonical JSON."""
+
+    desk: str
+    market: Market
+    symbols: tuple[str, ...]
+    top: int
+    by: str
+    strategy: str
+    prompt_id: str
+    schedule: str
+    history_days: int
+    deadline_s: float
+    cash: int
+    policy: Policy
+    fees: FeeSchedule
+    language: str
+    config_text: str
+    config_hash: str
+
+
+class Observer(Protocol):
+    """Whoever wants to see: called from the desk's thread after the fact is durable, and must return at once."""
+
+    def recorded(self, desk: str, records: Sequence[Record]) -> None:
+        """These records are in the ledger."""
+        ...
+
+    def quoted(self, desk: str, quotes: Sequence[Quote]) -> None:
+        """The tape moved."""
+        ...
+
+    def turned(self, desk: str, event: SessionEvent) -> None:
+        """A session reached one of its turns."""
+        ...
+
+    def asking(self, desk: str, prompt_hash: str, text: str) -> None:
+        """A prompt is about to leave."""
+        ...
+
+    def streamed(self, desk: str, cycle_id: str, call: int, text: str) -> None:
+        """A piece of a model's reply arrived."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What the world hands a desk: its tape, its models, the ledger, where snapshots are kept, the machine's clock."""
+
+    ledger: Ledger
+    tape: Tape
+    models: tuple[Model, ...]
+    snapshots: Path
+    wall: Clock
+    observer: Observer
+    halted_outside: Callable[[], bool]
+    cancelled: threading.Event

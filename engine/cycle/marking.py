@@ -1,0 +1,26 @@
+"""A point of the equity curve: cash and positions at the last prices the tape gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from engine.brokers import PaperBroker
+from engine.core.instrument import Instrument
+from engine.core.journal import Marked
+
+
+def mark(
+    desk: str, cycle_id: str, day: date, as_of: datetime, broker: PaperBroker, instruments: Mapping[str, Instrument]
+) -> Marked:
+    """Value every position at its last known price (at cost while it has none), in money units."""
+    account = broker.account()
+    marks: list[tuple[str, int]] = []
+    value = cost = 0
+    for symbol, position in sorted(account.positions.items()):
+        price = broker.last_price(symbol)
+        worth = instruments[symbol].units.notional(price, position.quantity) if price else position.cost
+        marks.append((symbol, price))
+        value += worth
+        cost += position.cost
+    return Marked(desk, cycle_id, day, as_of, account.cash, value, account.cash + value, value - cost, tuple(marks))

@@ -1,0 +1,182 @@
+"""The pure steps of a cycle: what is seen, what is asked, what risk looks at. No clock, no disk, no network.
+
+snapshot ──► quotes_seen · candidates ──► prompt_context ──► (models) ──► risk_view ──► judge
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+
+from engine.analysis import Features, features, screen
+from engine.brokers import Working
+from engine.core.account import Account
+from engine.core.instrument import Instrument
+from engine.core.journal import TradingState
+from engine.core.market import Quote
+from engine.core.order import Side
+from engine.core.units import PPM, from_units, plain
+from engine.cycle.mandate import Mandate
+from engine.exchange import price_limits, sessions_listed
+from engine.llm import CandidateRow, HoldingRow, PromptContext
+from engine.risk import View
+from engine.store.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What analysis made of a snapshot: features of every name, and the names offered to the models, best first."""
+
+    features: Mapping[str, Features]
+    candidates: tuple[str, ...]
+    stale: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The desk as risk must know it at the moment of the ruling; amounts in money units."""
+
+    account: Account
+    working: Mapping[str, Working]
+    trading_state: TradingState
+    reconciled: bool
+    equity_day_start: int
+    equity_peak: int
+
+
+def analyze(snapshot: Snapshot, mandate: Mandate, account: Account, previous_session: date) -> Seen:
+    """Features of all, the screened candidates, and who is stale. Holdings are always among the candidates."""
+    figures = features(snapshot)
+    chosen = screen(snapshot, figures, top=mandate.top, by=mandate.by)
+    held = tuple(symbol for symbol in sorted(account.positions) if symbol not in chosen)
+    last_day = last_bar_day(snapshot)
+    quoted = {quote.symbol: quote for quote in snapshot.quotes}
+    stale = tuple(
+        symbol for symbol in sorted(quoted) if max(last_day.get(symbol, date.min), _printed_on(quoted[symbol])) < previous_session
+    )
+    return Seen(figures, chosen + held, stale)
+
+
+def _printed_on(quote: Quote) -> date:
+    return quote.trading_day if quote.open else date.min
+
+
+def last_bar_day(snapshot: Snapshot) -> dict[str, date]:
+    """The trading day of each name's newest daily bar."""
+    daily = snapshot.bars.filter(snapshot.bars["interval"] == "1d")
+    return dict(daily.group_by("symbol").last().select("symbol", "trading_day").iter_rows())
+
+
+def last_volume(snapshot: Snapshot) -> dict[str, int]:
+    """Each name's volume in its newest whole session, in quantity units."""
+    daily = snapshot.bars.filter(snapshot.bars["interval"] == "1d")
+    return dict(daily.group_by("symbol").last().select("symbol", "volume").iter_rows())
+
+
+def market_value(account: Account, quotes: Mapping[str, Quote], instruments: Mapping[str, Instrument]) -> int:
+    """What the positions are worth at the last known prices, in money units; a name without a price counts at cost."""
+    total = 0
+    for symbol, position in account.positions.items():
+        quote = quotes.get(symbol)
+        price = quote.last if quote is not None else 0
+        total += instruments[symbol].units.notional(price, position.quantity) if price else position.cost
+    return total
+
+
+def prompt_context(
+    mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, instruments: Mapping[str, Instrument]
+) -> PromptContext:
+    """Everything the prompt may say, already as text; nothing in it was known after the snapshot's as_of."""
+    quotes = {quote.symbol: quote for quote in snapshot.quotes}
+    units = next(iter(instruments.values())).units
+    equity = account.cash + market_value(account, quotes, instruments)
+    holdings = []
+    for symbol, position in sorted(account.positions.items()):
+        worth = units.notional(quotes[symbol].last, position.quantity) if symbol in quotes else position.cost
+        weight = worth * PPM // equity if equity > 0 else 0
+        gain = (worth - position.cost) * PPM // position.cost if position.cost else 0
+        sellable = plain(account.sellable(symbol, snapshot.trading_day), units.quantity, places=0)
+        name = instruments[symbol].name
+        holdings.append(HoldingRow(symbol, name, _fraction(weight), _fraction(gain), sellable))
+    rows = [_candidate(symbol, quotes[symbol], instruments[symbol], seen.features.get(symbol)) for symbol in seen.candidates]
+    notes = [f"{symbol}: data is stale" for symbol in seen.stale if symbol in seen.candidates]
+    return PromptContext(
+        as_of=snapshot.as_of,
+        trading_day=snapshot.trading_day,
+        market=mandate.market.value,
+        currency=units.currency,
+        cash=plain(account.cash, units.money),
+        equity=plain(equity, units.money),
+        max_position=_fraction(mandate.policy.max_position_ppm),
+        max_gross=_fraction(mandate.policy.max_gross_ppm),
+        holdings=tuple(holdings),
+        candidates=tuple(rows),
+        notes=tuple(notes),
+        language=mandate.language,
+    )
+
+
+def _fraction(ppm: int) -> str:
+    return f"{from_units(ppm, PPM).quantize(from_units(1, 10_000)):f}"
+
+
+def _candidate(symbol: str, quote: Quote, instrument: Instrument, figures: Features | None) -> CandidateRow:
+    named = {} if figures is None else {item.name: getattr(figures, item.name) for item in fields(figures) if item.name in SHOWN}
+    change = f"{quote.change_ppm / 10_000:.2f}"
+    return CandidateRow(symbol, instrument.name, instrument.industry, plain(quote.last, instrument.units.price), change, named)
+
+
+SHOWN: tuple[str, ...] = ("return_1", "return_5", "return_20", "rsi_14", "volatility_20", "volume_ratio", "high_20", "low_20")
+"""The features put before a model: few enough for a table that a person reads too."""
+
+
+def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standing, instruments: Mapping[str, Instrument]) -> View:
+    """The desk and the market as the rules see them; pure, so that a replay sees the same."""
+    quotes = {quote.symbol: quote for quote in snapshot.quotes}
+    account = standing.account
+    planned: dict[str, int] = {}
+    for working in standing.working.values():
+        order = working.order
+        amount = instruments[order.instrument].units.notional(order.limit_price, order.quantity - working.filled)
+        signed = amount if order.side is Side.BUY else -amount
+        planned[order.instrument] = planned.get(order.instrument, 0) + signed
+    return View(
+        account=account,
+        instruments=instruments,
+        quotes=quotes,
+        limits={symbol: limits_of(instruments[symbol], quotes[symbol], snapshot.trading_day) for symbol in quotes},
+        session_volume=last_volume(snapshot),
+        stale=frozenset(seen.stale),
+        open_orders=frozenset(working.order.instrument for working in standing.working.values()),
+        trading_day=snapshot.trading_day,
+        trading_state=standing.trading_state,
+        books_reconciled=standing.reconciled,
+        equity=account.cash + market_value(account, quotes, instruments),
+        equity_day_start=standing.equity_day_start,
+        equity_peak=standing.equity_peak,
+        planned=planned,
+        cash_free=account.cash - account.reserved,
+    )
+
+
+def limits_of(instrument: Instrument, quote: Quote, day: date) -> tuple[int, int] | None:
+    """(limit-up, limit-down) in price units; None on a day without limits."""
+    if quote.limit_up and quote.limit_down:
+        return quote.limit_up, quote.limit_down
+    limits = price_limits(instrument, day, quote.pre_close, sessions_listed=sessions_listed(instrument, day))
+    return None if limits is None else (limits.up, limits.down)
+
+
+def held_weights(account: Account, snapshot: Snapshot, instruments: Mapping[str, Instrument]) -> dict[str, int]:
+    """Current weights in ppm of equity, for strategies that rebalance."""
+    quotes = {quote.symbol: quote for quote in snapshot.quotes}
+    equity = account.cash + market_value(account, quotes, instruments)
+    if equity <= 0:
+        return {}
+    weights = {}
+    for symbol, position in account.positions.items():
+        price = quotes[symbol].last if symbol in quotes else 0
+        value = instruments[symbol].units.notional(price, position.quantity) if price else position.cost
+        weights[symbol] = value * PPM // equity
+    return weights

@@ -1,0 +1,309 @@
+"""The engine: the one door. It opens the state directory, sets desks to work, takes a person's commands and publishes what happens.
+
+config + home ──► Engine.start ──► lock, ledger, desks (a thread each), commands (a thread), heartbeat (APScheduler)
+faces read `state`; they act through `command` only, as does another process through the inbox.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from engine.commands import Commands, halt_file
+from engine.config import Config, DeskConfig, ModelConfig, secret
+from engine.core.clock import Clock
+from engine.core.errors import ConfigError, KanpanError, LedgerError
+from engine.core.journal import Noted, Severity
+from engine.core.units import PPM, UNITS, to_units
+from engine.cycle import Desk, Equipment, Mandate, Runner, resume_point
+from engine.cycle.alarm import Alarm
+from engine.exchange import FeeSchedule
+from engine.feeds.replay import ReplayTape
+from engine.feeds.tape import Tape
+from engine.llm import Model, ModelSpec, OfflineModel, Price, Rates, build_model
+from engine.publish import DeskFace, Publisher
+from engine.risk import Policy
+from engine.state import State
+from engine.store import Ledger
+from engine.store.bars import BarStore
+from engine.store.sample import sample_dir
+
+RESTORED_ENTRIES = 600
+BEAT_S = 1.0
+CLOCK_JUMP_S = 5.0
+
+
+class Engine:
+    """Everything that runs. One instance per state directory; `start` raises KanpanError with one plain line when it cannot."""
+
+    def __init__(
+        self,
+        config: Config,
+        home: Path,
+        *,
+        clock: Clock,
+        environ: Mapping[str, str],
+        language: str = "en",
+        speed: float | None = None,
+        cycles: int | None = None,
+        only: str = "",
+    ) -> None:
+        if only and only not in config.desk:
+            raise ConfigError(f"no desk {only} in the configuration; there are: {', '.join(sorted(config.desk))}")
+        self.config = config
+        self.home = home
+        self.state = State()
+        self.failed = ""
+        self.drained = threading.Event()
+        self.stopped = threading.Event()
+        self._clock = clock
+        self._environ = environ
+        self._language = language
+        self._speed = speed
+        self._cycles = cycles
+        self._only = only
+        self._publisher = Publisher(self.state, clock)
+        self._runners: dict[str, Runner] = {}
+        self._cancelled: dict[str, threading.Event] = {}
+        self._draining: set[str] = set()
+        self._closers: list[object] = []
+        self._ledger: Ledger | None = None
+        self._commands: Commands | None = None
+        self._alarm: Alarm | None = None
+        self._lock = threading.Lock()
+
+    # -- the door ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take the state directory, open the books, set the desks to work. Raises KanpanError; then nothing was started."""
+        self._ledger = Ledger.open(self.home, clock=self._clock)
+        try:
+            for name, desk in self.config.desk.items():
+                if not self._only or name == self._only:
+                    self._runners[name] = self._build(name, desk, self._ledger)
+            self._commands = Commands(self.home, self._ledger, self._publisher, self._runners, self._cancelled)
+            self._alarm = Alarm(self._beat, self._fatal, clock=self._clock, every_s=BEAT_S)
+        except BaseException:
+            self._ledger.close()
+            raise
+        self._commands.start()
+        self._alarm.start()
+        for runner in self._runners.values():
+            runner.start()
+
+    def command(self, verb: str, desk: str, argument: str = "") -> str:
+        """Ask for something on a person's behalf; returns the command's id at once, its outcome arrives in `state.events`."""
+        if self._commands is None:
+            raise LedgerError("the engine is not running")
+        return self._commands.ask(verb, desk or next(iter(self._runners)), argument)
+
+    def stop(self, timeout_s: float = 3.0) -> bool:
+        """End after the steps under way: cancel model calls, join the threads, close the books. True when all ended in time."""
+        with self._lock:
+            if self.stopped.is_set():
+                return True
+            self.stopped.set()
+        deadline = time.monotonic() + timeout_s
+        if self._alarm is not None:
+            self._alarm.stop()
+        for runner in self._runners.values():
+            runner.stop()
+        for cancelled in self._cancelled.values():
+            cancelled.set()
+        joined = [runner.join(max(0.05, deadline - time.monotonic())) for runner in self._runners.values()]
+        ended = all(joined)
+        if self._commands is not None:
+            self._commands.stop()
+        for closer in self._closers:
+            close = getattr(closer, "close", None)
+            if callable(close):
+                close()
+        if self._ledger is not None and ended:
+            self._ledger.close()
+        return ended
+
+    def wait(self, *, timeout_s: float) -> bool:
+        """Sleep until every desk has drained or the engine failed or was stopped; False when `timeout_s` passed first."""
+        return self.drained.wait(timeout_s)
+
+    # -- building ---------------------------------------------------------------------------------------------------------
+
+    def _build(self, name: str, desk: DeskConfig, ledger: Ledger) -> Runner:
+        mandate = mandate_of(name, desk, self._language)
+        models = tuple(self._model(model) for model in desk.models) if desk.strategy != "baseline" else ()
+        with ledger.reader() as books:
+            resume = resume_point(books, name)
+            known = any(book.desk == name for book in books.desks())
+            cycles = books.cycle_count(name)
+            curve = books.equity(name, limit=5_000)
+            entries = books.entries(max(0, books.head() - RESTORED_ENTRIES), limit=RESTORED_ENTRIES)
+        tape = self._tape(desk, resume.date() if resume is not None else None)
+        cancelled = self._cancelled[name] = threading.Event()
+        equipment = Equipment(
+            ledger=ledger,
+            tape=tape,
+            models=models,
+            snapshots=self.home / "snapshots",
+            wall=self._clock,
+            observer=self._publisher,
+            halted_outside=halt_file(self.home).exists,
+            cancelled=cancelled,
+        )
+        worker = Desk(mandate, equipment)
+        face = DeskFace(
+            desk=name,
+            market=desk.market,
+            instruments=worker.instruments,
+            broker=worker.broker,
+            source=tape.source,
+            replay=desk.feed[0] == "replay",
+            offline={model.name: model.offline for model in models},
+        )
+        closes = [point.equity for point in curve if not point.cycle_id]
+        equity = curve[-1].equity if curve else mandate.cash
+        self._publisher.attach(face, cycles=cycles, equity=equity, day_start=closes[-1] if closes else mandate.cash)
+        if known:
+            self._publisher.restore(name, entries, curve, ledger)
+        speed = desk.replay.speed if self._speed is None else self._speed
+        return Runner(
+            worker,
+            speed=speed,
+            cycles=self._cycles,
+            ended=lambda reason: self._desk_ended(name, reason),
+            drained=lambda: self._desk_drained(name),
+        )
+
+    def _tape(self, desk: DeskConfig, resume: date | None) -> Tape:
+        start = max(desk.replay.start, resume or desk.replay.start)
+        return ReplayTape(BarStore.load(sample_dir()), start=start, end=desk.replay.end)
+
+    def _model(self, name: str) -> Model:
+        settings = self.config.model_named(name)
+        if settings.provider == "offline":
+            return OfflineModel(name=name)
+        if settings.provider == "local":
+            return self._local_model(name, settings)
+        return build_model(model_spec(name, settings, secret(name, settings, self._environ)), self._clock)
+
+    def _local_model(self, name: str, settings: ModelConfig) -> Model:
+        from engine.llm.local import serve_local
+
+        server = serve_local()
+        self._closers.append(server)
+        served = settings.model_copy(update={"provider": "openai", "base_url": server.base_url, "model": settings.model or "local"})
+        return build_model(model_spec(name, served, ""), self._clock)
+
+    # -- what happens -----------------------------------------------------------------------------------------------------
+
+    def _desk_drained(self, name: str) -> None:
+        runner = self._runners[name]
+        if runner.desk.next_due() is None:
+            self._publisher.status(name, replay_finished=True, next_slot=None)
+            self._publisher.event(name, "REPLAY_FINISHED")
+        self._draining.add(name)
+        if self._draining >= set(self._runners):
+            self.drained.set()
+
+    def _desk_ended(self, name: str, reason: str) -> None:
+        if reason:
+            self.failed = reason
+            self._publisher.status(name, trading_state="HALTED", halting_reason=reason)
+            self._publisher.event(name, "LEDGER_FAILED" if "ledger" in reason.lower() else "DESK_FAILED", ("reason", reason))
+            self._publisher.alert(name, Severity.CRITICAL, "DESK_FAILED", ("reason", reason))
+            self.state.edge("stopped")
+        self._draining.add(name)
+        if reason or self._draining >= set(self._runners):
+            self.drained.set()
+
+    def _beat(self, drift_s: float) -> None:
+        """Once a second: what the status rows say of time, and whether the machine slept or its clock was set."""
+        for name, runner in self._runners.items():
+            self._publisher.status(name, next_slot=runner.desk.next_slot_shown)
+        if abs(drift_s) > CLOCK_JUMP_S and self._ledger is not None:
+            jumped = (("seconds", f"{drift_s:+.1f}"),)
+            for name in self._runners:
+                record = Noted(name, "CLOCK_JUMP", jumped)
+                self._ledger.write([record])
+                self._publisher.recorded(name, [record])
+
+    def _fatal(self, reason: str) -> None:
+        """A background job died: halt everything rather than go on without it."""
+        for name in self._runners:
+            self._desk_ended(name, reason)
+        for runner in self._runners.values():
+            runner.stop()
+
+
+def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
+    """A desk's configuration in exact numbers; raises ConfigError where an amount is finer than the market's money."""
+    units = UNITS[desk.market]
+    try:
+        cash = to_units(desk.cash, units.money)
+        policy = Policy(
+            max_position_ppm=desk.risk.ppm("max_position"),
+            max_gross_ppm=desk.risk.ppm("max_gross"),
+            max_sector_ppm=desk.risk.ppm("max_sector"),
+            max_daily_loss_ppm=desk.risk.ppm("max_daily_loss"),
+            max_drawdown_ppm=desk.risk.ppm("max_drawdown"),
+            cash_reserve=to_units(desk.risk.cash_reserve, units.money),
+            min_order=to_units(desk.risk.min_order, units.money),
+            max_volume_share_ppm=desk.risk.ppm("max_volume_share"),
+            allow_st=desk.risk.allow_st,
+            blacklist=frozenset(desk.risk.blacklist),
+        )
+        fees = FeeSchedule(
+            commission_ppm=int(desk.fees.commission_rate * PPM),
+            minimum=to_units(desk.fees.commission_min, units.money),
+            all_in=desk.fees.all_in,
+        )
+    except ValueError as error:
+        raise ConfigError(f"desk.{name}: {error}") from None
+    if cash <= 0:
+        raise ConfigError(f"desk.{name}.cash: must be positive")
+    return Mandate(
+        desk=name,
+        market=desk.market,
+        symbols=desk.universe.symbols,
+        top=desk.universe.top,
+        by=desk.universe.by,
+        strategy=desk.strategy,
+        prompt_id=desk.prompt,
+        schedule=desk.schedule,
+        history_days=desk.history_days,
+        deadline_s=desk.deadline_s,
+        cash=cash,
+        policy=policy,
+        fees=fees,
+        language=language,
+        config_text=desk.canonical(),
+        config_hash=desk.digest(),
+    )
+
+
+def model_spec(name: str, settings: ModelConfig, key: str) -> ModelSpec:
+    """What the llm room needs to build a model; the key stays in memory."""
+    price = None
+    if settings.price is not None:
+        listed = settings.price
+        cached = listed.input if listed.cached is None else listed.cached
+        rates = Rates(Decimal(listed.input), Decimal(cached), Decimal(listed.output), listed.per)
+        price = Price(listed.currency, rates, listed.as_of.isoformat() if listed.as_of else "")
+    return ModelSpec(
+        name=name,
+        provider=settings.provider,
+        base_url=settings.base_url,
+        model=settings.model,
+        api_key=key or None,
+        timeout_s=settings.timeout_s,
+        price=price,
+        extra_body=settings.extra_body,
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+    )
+
+
+__all__ = ["Engine", "KanpanError", "mandate_of", "model_spec"]

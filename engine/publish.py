@@ -1,0 +1,512 @@
+"""From records to what a face shows: every topic of the published state is filled here, from facts that are already durable.
+
+desk thread ──recorded/quoted/turned/streamed──► Publisher ──put──► State topics ──► console, headless
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from engine.brokers import PaperBroker
+from engine.core.account import Account
+from engine.core.clock import Clock
+from engine.core.decision import VerdictResult
+from engine.core.instrument import Instrument
+from engine.core.journal import (
+    ENDINGS,
+    Adjusted,
+    AlertAcknowledged,
+    AlertRaised,
+    CommandDone,
+    CycleClaimed,
+    CycleMoved,
+    DecisionsMade,
+    Filled,
+    Marked,
+    ModelAsked,
+    ModelReplied,
+    Noted,
+    OrderCreated,
+    OrderMoved,
+    PauseMoved,
+    Record,
+    Severity,
+    SnapshotFrozen,
+    TradingStateMoved,
+    VerdictsGiven,
+)
+from engine.core.market import Quote
+from engine.core.text import safe_text
+from engine.core.units import PPM, UNITS, Market, from_units, plain
+from engine.exchange import calendar
+from engine.feeds.tape import SessionEvent
+from engine.state import (
+    AlertRow,
+    DecisionRow,
+    EquityPoint,
+    EventRow,
+    ModelRow,
+    OrderRow,
+    PositionRow,
+    QuoteRow,
+    State,
+    StatusView,
+)
+from engine.store import Entry, EquityMark, Ledger
+
+Params = tuple[tuple[str, str], ...]
+REPLY_SHOWN = 20_000
+
+
+@dataclass(slots=True)
+class DeskFace:
+    """What the publisher must know of a desk to word its rows; filled by the engine before the desk starts."""
+
+    desk: str
+    market: Market
+    instruments: Mapping[str, Instrument]
+    broker: PaperBroker
+    source: str
+    replay: bool
+    offline: Mapping[str, bool]
+    prompts: dict[str, str] = field(default_factory=dict)
+
+
+class Publisher:
+    """Implements the desks' Observer. Calls come from desk threads; every topic has its own lock."""
+
+    def __init__(self, state: State, wall: Clock) -> None:
+        self._state = state
+        self._wall = wall
+        self._faces: dict[str, DeskFace] = {}
+        self._lock = threading.RLock()
+        self._status: dict[str, StatusView] = {}
+        self._day_start: dict[str, int] = {}
+        self._orders: dict[str, OrderRow] = {}
+        self._filled: dict[str, tuple[int, int, int]] = {}
+        self._events = 0
+        self._cycles: dict[str, int] = {}
+        self._spent: dict[str, tuple[float, int]] = {}
+        self._alerts: dict[str, AlertRow] = {}
+
+    def attach(self, face: DeskFace, *, cycles: int, equity: int, day_start: int) -> None:
+        """A desk begins to be shown."""
+        units = UNITS[face.market]
+        self._faces[face.desk] = face
+        self._cycles[face.desk] = cycles
+        self._day_start[face.desk] = day_start
+        self._status[face.desk] = StatusView(
+            desk=face.desk,
+            market=face.market.value,
+            currency=units.currency,
+            source=face.source,
+            replay=face.replay,
+            cycle_number=cycles,
+            equity=plain(equity, units.money),
+            offline_model=any(face.offline.values()),
+        )
+        self._put_status(face.desk)
+
+    def status(self, desk: str, **changes: object) -> None:
+        """Change fields of a desk's status row."""
+        with self._lock:
+            self._status[desk] = replace(self._status[desk], **changes)  # type: ignore[arg-type]
+            self._put_status(desk)
+
+    def event(self, desk: str, code: str, *params: tuple[str, str], at: datetime | None = None) -> None:
+        """One line of the log: a code with parameters, made safe here once for every face."""
+        with self._lock:
+            self._events += 1
+            safe = tuple((name, safe_text(value, limit=400, one_line=True)) for name, value in params)
+            when = at or self._status.get(desk, StatusView()).now or self._wall.now()
+            self._state.events.put([(str(self._events), EventRow(self._events, when, desk, code, safe))])
+
+    def alert(self, desk: str, severity: Severity, code: str, *params: tuple[str, str]) -> None:
+        """An alert that the ledger may not be able to keep any more; it is shown all the same."""
+        with self._lock:
+            self._alert(desk, AlertRaised(f"{desk}:{code}", desk, severity, code, params))
+
+    def restore(self, desk: str, entries: Sequence[Entry], curve: Sequence[EquityMark], ledger: Ledger) -> None:
+        """Show what the ledger already holds, so that a restart looks like a pause."""
+        money = UNITS[self._faces[desk].market].money
+        points = [(p.as_of.isoformat(), EquityPoint(p.as_of, float(from_units(p.equity, money)))) for p in curve]
+        self._state.equity.put(points)
+        cycles, day_start = self._cycles[desk], self._day_start[desk]
+        with self._lock, ledger.reader() as books:
+            for entry in entries:
+                record = entry.record
+                owner = _desk_of(record) or desk
+                if owner != desk:
+                    continue
+                if isinstance(record, ModelAsked):
+                    self._faces[desk].prompts[record.prompt_hash] = books.blob(record.prompt_hash) or ""
+                self._one(desk, record)
+                if isinstance(record, ModelReplied) and record.reply_hash:
+                    self._show_reply(record, books.blob(record.reply_hash) or "")
+        self._cycles[desk], self._day_start[desk] = cycles, day_start
+        self.status(desk, cycle_number=cycles)
+
+    def _show_reply(self, record: ModelReplied, text: str) -> None:
+        key = f"{record.cycle_id}#{record.call}"
+        row = self._state.models.view().rows.get(key)
+        if row is not None:
+            self._state.models.put([(key, replace(row, reply=safe_text(text)))])
+
+    # -- Observer ---------------------------------------------------------------------------------------------------------
+
+    def quoted(self, desk: str, quotes: Sequence[Quote]) -> None:
+        """The tape moved: new rows, new marks."""
+        face = self._faces[desk]
+        account = face.broker.account()
+        rows = [(quote.symbol, self._quote_row(face, account, quote)) for quote in quotes if quote.symbol in face.instruments]
+        self._state.quotes.put(rows)
+        if quotes:
+            self.status(desk, now=max(quote.known_at for quote in quotes), source_age_s=0.0)
+        if any(quote.symbol in account.positions for quote in quotes):
+            self._positions(face)
+
+    def turned(self, desk: str, event: SessionEvent) -> None:
+        """A session reached one of its turns."""
+        phase = calendar(self._faces[desk].market).phase(event.at)
+        self.status(desk, now=event.at, trading_day=event.day, phase=phase.value)
+        self.event(desk, "SESSION", ("day", event.day.isoformat()), ("phase", event.kind.value), at=event.at)
+
+    def asking(self, desk: str, prompt_hash: str, text: str) -> None:
+        """A prompt is about to leave: kept until its record comes."""
+        self._faces[desk].prompts[prompt_hash] = text
+
+    def streamed(self, desk: str, cycle_id: str, call: int, text: str) -> None:
+        """A piece of a reply: the model row grows."""
+        key = f"{cycle_id}#{call}"
+        row = self._state.models.view().rows.get(key)
+        if row is not None and row.streaming and len(row.reply) < REPLY_SHOWN:
+            self._state.models.put([(key, replace(row, reply=row.reply + safe_text(text)))])
+            self._state.edge("streaming")
+
+    def recorded(self, desk: str, records: Sequence[Record]) -> None:
+        """Durable facts: each becomes rows and, where a person would want to hear of it, an event."""
+        with self._lock:
+            for record in records:
+                self._one(desk, record)
+
+    # -- one record -------------------------------------------------------------------------------------------------------
+
+    def _one(self, desk: str, record: Record) -> None:
+        face = self._faces[desk]
+        match record:
+            case CycleClaimed():
+                self._cycles[desk] += 1
+                self.status(desk, cycle_number=self._cycles[desk], cycle_state="IDLE", now=record.slot)
+                self.event(desk, "CYCLE_STARTED", ("cycle", record.cycle_id), ("trigger", record.trigger))
+            case CycleMoved():
+                self._cycle_moved(desk, record)
+            case SnapshotFrozen():
+                counted = ("instruments", str(record.instruments))
+                self.event(desk, "SNAPSHOT", ("hash", record.hash[:12]), ("source", record.source), counted)
+                if record.stale:
+                    self.event(desk, "DATA_STALE", ("symbols", ", ".join(record.stale)))
+            case ModelAsked():
+                self._asked(face, record)
+            case ModelReplied():
+                self._replied(face, record)
+            case DecisionsMade():
+                self._decided(face, record)
+            case VerdictsGiven():
+                self._ruled(record)
+            case OrderCreated():
+                self._order_created(face, record)
+            case OrderMoved():
+                self._order_moved(face, record.order_id, record.status.value, record.code)
+            case Filled():
+                self._filled_one(face, record)
+            case Adjusted():
+                self._adjusted(face, record)
+            case Marked():
+                self._marked(face, record)
+            case AlertRaised() | AlertAcknowledged():
+                self._alert(desk, record)
+            case TradingStateMoved():
+                self.status(desk, trading_state=record.state.value, halting_reason=record.reason)
+                code = "TRADING_RESUMED" if record.state.value == "ACTIVE" else f"TRADING_{record.state.value}"
+                self.event(desk, code, ("reason", record.reason), ("by", record.by))
+                self._state.edge("alert")
+            case PauseMoved():
+                self.status(desk, paused=record.paused)
+                self.event(desk, "PAUSED" if record.paused else "RESUMED", ("by", record.by))
+            case Noted():
+                self.event(desk, record.code, *record.params)
+            case CommandDone():
+                code = "COMMAND_DONE" if record.outcome == "done" else "COMMAND_REFUSED"
+                self.event(desk, code, ("id", record.command_id), ("outcome", record.outcome))
+            case _:
+                pass
+
+    def _cycle_moved(self, desk: str, record: CycleMoved) -> None:
+        self.status(desk, cycle_state=record.state.value)
+        self._state.edge("cycle")
+        if record.state in ENDINGS:
+            ended = (("cycle", record.cycle_id), ("state", record.state.value), ("reason", record.reason))
+            self.event(desk, "CYCLE_ENDED", *ended)
+        else:
+            self.event(desk, "CYCLE_STATE", ("cycle", record.cycle_id), ("state", record.state.value))
+
+    def _asked(self, face: DeskFace, record: ModelAsked) -> None:
+        row = ModelRow(
+            key=f"{record.cycle_id}#{record.call}",
+            cycle_id=record.cycle_id,
+            at=self._now(face.desk),
+            provider=record.provider,
+            model=record.model,
+            prompt_id=record.prompt_id,
+            prompt_version=record.prompt_version,
+            outcome="asking",
+            latency_ms=0,
+            tokens_in=0,
+            tokens_out=0,
+            cost="0",
+            currency="",
+            prompt=safe_text(face.prompts.pop(record.prompt_hash, "")),
+            reply="",
+            streaming=True,
+            offline=face.offline.get(record.model, False),
+        )
+        self._state.models.put([(row.key, row)])
+        self._state.edge("streaming")
+
+    def _replied(self, face: DeskFace, record: ModelReplied) -> None:
+        key = f"{record.cycle_id}#{record.call}"
+        row = self._state.models.view().rows.get(key)
+        if row is not None:
+            row = replace(
+                row,
+                outcome=record.outcome,
+                latency_ms=record.latency_ms,
+                tokens_in=record.tokens_in,
+                tokens_out=record.tokens_out,
+                cost=record.cost,
+                currency=record.currency,
+                streaming=False,
+                reply=row.reply or safe_text(record.detail),
+            )
+            self._state.models.put([(key, row)])
+        cost, tokens = self._spent.get(face.desk, (0.0, 0))
+        cost, tokens = cost + float(record.cost or 0), tokens + record.tokens_in + record.tokens_out
+        self._spent[face.desk] = cost, tokens
+        self.status(face.desk, model_cost=f"{cost:.4f}", model_cost_currency=record.currency, tokens=tokens)
+        code = "MODEL_REPLIED" if record.outcome in {"ok", "recovered", "repaired"} else "MODEL_ABSTAINED"
+        self.event(
+            face.desk,
+            code,
+            ("model", record.model),
+            ("outcome", record.outcome),
+            ("reason", record.detail or record.outcome),
+            ("latency_ms", str(record.latency_ms)),
+            ("tokens_in", str(record.tokens_in)),
+            ("tokens_out", str(record.tokens_out)),
+            ("cost", f"{record.cost} {record.currency}".strip()),
+        )
+
+    def _decided(self, face: DeskFace, record: DecisionsMade) -> None:
+        rows = []
+        for item in record.decisions:
+            row = DecisionRow(
+                key=f"{record.cycle_id}/{item.instrument}",
+                cycle_id=record.cycle_id,
+                symbol=item.instrument,
+                name=self._name(face, item.instrument),
+                intent=item.intent.value,
+                target_weight_ppm=item.target_weight_ppm,
+                confidence_ppm=item.confidence_ppm,
+                reasoning=safe_text(item.reasoning, limit=600),
+                verdict="",
+                rule="",
+                code="",
+            )
+            rows.append((row.key, row))
+        self._state.decisions.put(rows)
+        for refused in record.rejected:
+            code = ("code", refused.code)
+            self.event(face.desk, "DECISION_REJECTED", ("instrument", refused.instrument), code, ("observed", refused.observed))
+
+    def _ruled(self, record: VerdictsGiven) -> None:
+        view = self._state.decisions.view().rows
+        worst: dict[str, DecisionRow] = {}
+        for verdict in record.verdicts:
+            key = f"{record.cycle_id}/{verdict.instrument}"
+            row = worst.get(key) or view.get(key)
+            if row is not None:
+                worst[key] = replace(row, verdict=verdict.result.value, rule=verdict.rule, code=verdict.code)
+            about = (("instrument", verdict.instrument), ("rule", verdict.rule))
+            if verdict.result is VerdictResult.CLAMP:
+                self.event(record.desk, "RISK_CLAMP", *about, ("before", verdict.before), ("after", verdict.after))
+            elif verdict.result is not VerdictResult.ALLOW:
+                seen = (("code", verdict.code), ("observed", verdict.observed), ("limit", verdict.limit))
+                self.event(record.desk, "RISK_DENY", *about, *seen)
+        self._state.decisions.put(worst.items())
+
+    def _order_created(self, face: DeskFace, record: OrderCreated) -> None:
+        order, instrument = record.order, face.instruments[record.order.instrument]
+        units = instrument.units
+        self._orders[order.order_id] = OrderRow(
+            order_id=order.order_id,
+            cycle_id=order.cycle_id,
+            at=order.created_at,
+            symbol=order.instrument,
+            name=instrument.name,
+            side=order.side.value,
+            quantity=plain(order.quantity, units.quantity, places=0),
+            limit_price=plain(order.limit_price, units.price) if order.limit_price else "",
+            status="initialized",
+            filled="0",
+            average="",
+            fees="0.00",
+            code="",
+        )
+        self._state.orders.put([(order.order_id, self._orders[order.order_id])])
+
+    def _order_moved(self, face: DeskFace, order_id: str, status: str, code: str) -> None:
+        row = self._orders.get(order_id)
+        if row is None:
+            return
+        row = self._orders[order_id] = replace(row, status=status, code=code)
+        self._state.orders.put([(order_id, row)])
+        self._state.edge("order")
+        if status not in {"submitted"}:
+            about = (("order", order_id), ("instrument", row.symbol), ("side", row.side), ("quantity", row.quantity))
+            self.event(face.desk, "ORDER", *about, ("limit", row.limit_price), ("status", status), ("code", code))
+
+    def _filled_one(self, face: DeskFace, record: Filled) -> None:
+        fill, units = record.fill, face.instruments[record.fill.instrument].units
+        quantity, notional, fees = self._filled.get(fill.order_id, (0, 0, 0))
+        quantity, notional, fees = quantity + fill.quantity, notional + fill.notional, fees + fill.fees.total
+        self._filled[fill.order_id] = quantity, notional, fees
+        row = self._orders.get(fill.order_id)
+        if row is not None:
+            average = notional * units.price * units.quantity // (quantity * units.money)
+            row = self._orders[fill.order_id] = replace(
+                row,
+                status=record.status.value,
+                filled=plain(quantity, units.quantity, places=0),
+                average=plain(average, units.price),
+                fees=plain(fees, units.money),
+            )
+            self._state.orders.put([(fill.order_id, row)])
+        self.event(
+            face.desk,
+            "FILL",
+            ("order", fill.order_id),
+            ("instrument", fill.instrument),
+            ("side", fill.side.value),
+            ("quantity", plain(fill.quantity, units.quantity, places=0)),
+            ("price", plain(fill.price, units.price)),
+            ("fees", plain(fill.fees.total, units.money)),
+            at=fill.at,
+        )
+        self._state.edge("order")
+
+    def _adjusted(self, face: DeskFace, record: Adjusted) -> None:
+        cash = sum(posting.amount for posting in record.postings if posting.account == "cash")
+        shown = plain(cash, UNITS[face.market].money)
+        self.event(face.desk, "DIVIDEND", ("instrument", record.instrument), ("cash", shown), ("reason", record.reason))
+        self._positions(face)
+
+    def _marked(self, face: DeskFace, record: Marked) -> None:
+        money = UNITS[face.market].money
+        start = self._day_start.get(face.desk, 0)
+        change = record.equity - start if start else 0
+        changed = {
+            "equity": plain(record.equity, money),
+            "day_change": plain(change, money),
+            "day_change_ppm": change * PPM // start if start else 0,
+            "trading_day": record.trading_day,
+        }
+        self.status(face.desk, **changed)
+        point = EquityPoint(record.as_of, float(from_units(record.equity, money)))
+        self._state.equity.put([(record.as_of.isoformat(), point)])
+        self._positions(face)
+        if not record.cycle_id:
+            self._day_start[face.desk] = record.equity
+            settled = (("day", record.trading_day.isoformat()), ("equity", plain(record.equity, money)))
+            self.event(face.desk, "DAY_SETTLED", *settled, ("change", plain(change, money)), at=record.as_of)
+
+    def _alert(self, desk: str, record: AlertRaised | AlertAcknowledged) -> None:
+        if isinstance(record, AlertAcknowledged):
+            row = self._alerts.get(record.alert_id)
+            if row is not None:
+                self._alerts[record.alert_id] = replace(row, acknowledged=True)
+                self._state.alerts.put([(record.alert_id, self._alerts[record.alert_id])])
+            return
+        params = tuple((name, safe_text(value, limit=200, one_line=True)) for name, value in record.params)
+        known = self._alerts.get(record.alert_id)
+        count = known.count + 1 if known else 1
+        severity = record.severity.value
+        row = AlertRow(record.alert_id, self._now(desk), severity, record.code, params, record.cycle_id, False, count)
+        self._alerts[record.alert_id] = row
+        self._state.alerts.put([(record.alert_id, row)])
+        self._state.edge("alert")
+
+    # -- rows -------------------------------------------------------------------------------------------------------------
+
+    def _quote_row(self, face: DeskFace, account: Account, quote: Quote) -> QuoteRow:
+        instrument = face.instruments[quote.symbol]
+        units = instrument.units
+        return QuoteRow(
+            symbol=quote.symbol,
+            name=instrument.name,
+            scale=units.price,
+            places=3 if instrument.tick < 100 and face.market is Market.ASHARE else 2,
+            last=quote.last,
+            change_ppm=quote.change_ppm,
+            volume=quote.volume,
+            amount=quote.amount,
+            money_scale=units.money,
+            quantity_scale=units.quantity,
+            limit_up=quote.limit_up,
+            limit_down=quote.limit_down,
+            known_at=quote.known_at,
+            held=quote.symbol in account.positions,
+            suspended=quote.suspended,
+            stale=False,
+        )
+
+    def _positions(self, face: DeskFace) -> None:
+        account, units = face.broker.account(), UNITS[face.market]
+        day = self._status[face.desk].trading_day
+        rows = []
+        for symbol, position in sorted(account.positions.items()):
+            price = face.broker.last_price(symbol)
+            value = units.notional(price, position.quantity) if price else position.cost
+            gain = value - position.cost
+            average = position.cost * units.price * units.quantity // (position.quantity * units.money)
+            row = PositionRow(
+                symbol=symbol,
+                name=self._name(face, symbol),
+                quantity=plain(position.quantity, units.quantity, places=0),
+                sellable=plain(account.sellable(symbol, day), units.quantity, places=0) if day else "0",
+                average=plain(average, units.price),
+                last=plain(price, units.price),
+                market_value=plain(value, units.money),
+                unrealized=plain(gain, units.money),
+                unrealized_ppm=gain * PPM // position.cost if position.cost else 0,
+            )
+            rows.append((symbol, row))
+        self._state.positions.replace(rows)
+
+    def _name(self, face: DeskFace, symbol: str) -> str:
+        instrument = face.instruments.get(symbol)
+        return instrument.name if instrument else ""
+
+    def _now(self, desk: str) -> datetime:
+        return self._status[desk].now or self._wall.now()
+
+    def _put_status(self, desk: str) -> None:
+        self._state.status.put([(desk, self._status[desk])])
+
+
+def _desk_of(record: Record) -> str:
+    """The desk a record belongs to; '' for one that belongs to none."""
+    inner = getattr(record, "order", None) or getattr(record, "fill", None) or record
+    return str(getattr(inner, "desk", ""))

@@ -1,0 +1,5 @@
+"""`python -m tui` is `kanpan`."""
+
+from tui.cli import entry
+
+entry()

@@ -1,0 +1,204 @@
+"""The `kanpan` command: options, exit codes, and which face of the engine to show. Textual is imported only for the console."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import platformdirs
+
+from engine.config import Config, environment, load_config
+from engine.core.clock import SystemClock
+from engine.core.errors import ConfigError, KanpanError
+
+EXIT_INTERRUPTED = 130
+SMALLEST = (20, 5)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code of the contract and never shows a traceback for an error of ours."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _run(arguments)
+    except KanpanError as error:
+        sys.stderr.write(f"kanpan: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def entry() -> None:
+    """The console script: exits at once, because every thread that matters has ended by now."""
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+class Settings:
+    """What every command needs: where things are, what a person set, in which language to speak."""
+
+    def __init__(self, arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
+        home = getattr(arguments, "home", None) or environ.get("KANPAN_HOME") or platformdirs.user_data_dir("kanpan", False)
+        self.home = Path(home).expanduser().absolute()
+        chosen = getattr(arguments, "config", None) or environ.get("KANPAN_CONFIG")
+        self.config_path = Path(chosen).expanduser() if chosen else self.home / "kanpan.toml"
+        if chosen and not self.config_path.exists():
+            raise ConfigError(f"{self.config_path}: no such file")
+        self.environ = environment(self.config_path, environ)
+        self.config: Config = load_config(self.config_path, self.environ)
+        self.as_json: bool = getattr(arguments, "json", False)
+        self.language = self._language(getattr(arguments, "lang", None), environ)
+
+    def _language(self, asked: str | None, environ: Mapping[str, str]) -> str:
+        spoken = asked or environ.get("KANPAN_LANG") or self.config.language or environ.get("LC_ALL") or environ.get("LANG", "")
+        return "zh" if spoken.lower().startswith("zh") else "en"
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = Settings(arguments, os.environ)
+    command = getattr(arguments, "command", None)
+    if command is None:
+        return _face(arguments, settings)
+    from tui import verbs
+
+    return verbs.run(command, arguments, settings)
+
+
+def _face(arguments: argparse.Namespace, settings: Settings) -> int:
+    from engine.engine import Engine
+
+    headless = arguments.no_ui or arguments.cycles is not None
+    if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        sys.stderr.write("kanpan: not a terminal, running without the console (--no-ui)\n")
+        headless = True
+    if not headless and os.environ.get("TERM", "") in ("", "dumb"):
+        sys.stderr.write("kanpan: TERM cannot show a console, running without it (--no-ui)\n")
+        headless = True
+    speed = arguments.speed if arguments.speed is not None else (0.0 if headless else None)
+    engine = Engine(
+        settings.config,
+        settings.home,
+        clock=SystemClock(),
+        environ=settings.environ,
+        language=settings.language,
+        speed=speed,
+        cycles=arguments.cycles,
+        only=arguments.desk or "",
+    )
+    if headless:
+        from tui import headless as face
+        from tui.i18n import load
+
+        hangup_stops = settings.config.on_hangup != "continue-headless"
+        return face.run(engine, load(settings.language), as_json=settings.as_json, hangup_stops=hangup_stops)
+    return _console(engine, arguments, settings)
+
+
+def _console(engine: "Engine", arguments: argparse.Namespace, settings: Settings) -> int:  # type: ignore[name-defined]  # noqa: F821, UP037
+    from tui.app import KanpanApp
+
+    engine.start()
+    try:
+        app = KanpanApp(
+            engine,
+            language=settings.language,
+            theme=settings.config.theme,
+            ascii=settings.config.ascii,
+            readonly=arguments.readonly,
+        )
+        app.run()
+    finally:
+        stopped = engine.stop(3.0)
+    if engine.failed:
+        sys.stderr.write(f"kanpan: {engine.failed}\n")
+        return 1
+    if not stopped:
+        sys.stderr.write("kanpan: a thread did not end in time; the books are safe\n")
+    return app.return_code or 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared.add_argument("--home", metavar="DIR", help="state directory (default: $KANPAN_HOME, else the user data directory)")
+    shared.add_argument("--config", metavar="FILE", help="configuration (default: HOME/kanpan.toml)")
+    shared.add_argument("--lang", choices=("en", "zh"), help="language (default: from LANG)")
+    shared.add_argument("--json", action="store_true", help="print data as JSON and nothing else")
+    parser = argparse.ArgumentParser(
+        prog="kanpan",
+        description="A trading console for the terminal: language models propose, rules dispose. Without a command: the console.",
+        parents=[shared],
+    )
+    parser.add_argument("--version", action="version", version=f"kanpan {_version()}")
+    parser.add_argument("--no-ui", action="store_true", help="the same engine without a console, one line per event")
+    parser.add_argument(
+        "--cycles", type=_count, metavar="N", help="stop after N cycles and once their orders are done (implies --no-ui)"
+    )
+    parser.add_argument("--desk", metavar="D", help="only this desk")
+    parser.add_argument("--speed", type=_speed, metavar="X", help="replay X market seconds in a second, 0 as fast as it can")
+    parser.add_argument("--readonly", action="store_true", help="a console whose keys only look")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=[shared])
+
+    init = add("init", "write a commented kanpan.toml")
+    init.add_argument("--preset", default="demo", choices=("demo", "local", "deepseek"))
+    add("doctor", "check configuration, keys, calendars, data, ledger, terminal and models; say how to mend each")
+    cycle = add("cycle", "one cycle now; prints the cycle record")
+    cycle.add_argument("desk_name", nargs="?", metavar="DESK")
+    for name, text in (
+        ("cycles", "history of cycles, newest first"),
+        ("orders", "orders, newest first"),
+        ("fills", "executions, newest first"),
+        ("positions", "holdings"),
+        ("account", "cash, equity, gains"),
+        ("alerts", "alerts, newest first"),
+    ):
+        listing = add(name, text)
+        listing.add_argument("desk_name", nargs="?", metavar="DESK")
+        listing.add_argument("--limit", type=_count, default=50)
+    show = add("show", "one cycle whole: snapshot, prompts, replies, verdicts, orders")
+    show.add_argument("cycle_id", metavar="CYCLE", help="a cycle id, a unique part of one, or `last`")
+    halt = add("halt", "no order leaves any more, also from another process")
+    halt.add_argument("desk_name", nargs="?", metavar="DESK")
+    halt.add_argument("--reason", default="")
+    for name, text in (
+        ("resume", "let a halted or paused desk trade again"),
+        ("pause", "let the schedule rest; cycles by hand still run"),
+    ):
+        verb = add(name, text)
+        verb.add_argument("desk_name", nargs="?", metavar="DESK")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError("must be between 1 and 1000000")
+    return number
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 <= speed <= 1_000_000:
+        raise argparse.ArgumentTypeError("must be between 0 and 1000000")
+    return speed
+
+
+def _version() -> str:
+    try:
+        return version("kanpan")
+    except PackageNotFoundError:
+        return "from source"
+
+
+if __name__ == "__main__":
+    entry()

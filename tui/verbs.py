@@ -1,0 +1,248 @@
+"""The commands that read the ledger or leave a word for a running engine; each prints a table, or one JSON document with --json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from engine.commands import Command, effects, halt_file, leave
+from engine.core.clock import SystemClock
+from engine.core.errors import AlreadyRunning, ConfigError, KanpanError, OutsideError
+from engine.core.ids import content_hash
+from engine.core.journal import CommandDone, CommandQueued, Record
+from engine.reports import (
+    account_record,
+    alert_record,
+    cycle_line,
+    cycle_record,
+    fill_record,
+    order_record,
+    position_records,
+)
+from engine.reports.record import units_of
+from engine.store import Books, Ledger, books
+from tui.table import document, table
+
+if TYPE_CHECKING:
+    from tui.cli import Settings
+
+ANSWER_WITHIN_S = 5.0
+POLL_S = 0.02
+Json = dict[str, Any]
+
+
+def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
+    """Carry one command out; returns its exit code, raises KanpanError with one plain line."""
+    match command:
+        case "init":
+            from tui.presets import write_preset
+
+            print_line(str(write_preset(settings.home, settings.config_path, arguments.preset)))
+            return 0
+        case "doctor":
+            from tui.doctor import doctor
+
+            return doctor(settings)
+        case "cycle":
+            return _cycle(arguments, settings)
+        case "show":
+            return _show(arguments, settings)
+        case "halt" | "resume" | "pause":
+            return _tell(command, arguments, settings)
+        case _:
+            return _list(command, arguments, settings)
+
+
+def print_line(text: str) -> None:
+    """One line on standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def _desk(arguments: argparse.Namespace, settings: Settings) -> str:
+    wanted: str = getattr(arguments, "desk_name", None) or next(iter(settings.config.desk), "")
+    if wanted not in settings.config.desk:
+        raise ConfigError(
+            f"no desk {wanted or '(none)'} in the configuration; there are: {', '.join(sorted(settings.config.desk))}"
+        )
+    return wanted
+
+
+def _opened(view: Books, desk: str) -> bool:
+    return any(book.desk == desk for book in view.desks())
+
+
+# -- reading ------------------------------------------------------------------------------------------------------------------
+
+
+def _list(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
+    desk, limit = _desk(arguments, settings), arguments.limit
+    readers: dict[str, Callable[[Books], Any]] = {
+        "cycles": lambda view: [cycle_line(item) for item in view.cycles(desk, limit=limit)],
+        "orders": lambda view: [order_record(item, units_of(view, desk)) for item in view.orders(desk, limit=limit)],
+        "fills": lambda view: [fill_record(item, units_of(view, desk)) for item in view.fills(desk, limit=limit)],
+        "positions": lambda view: position_records(view, desk),
+        "account": lambda view: account_record(view, desk),
+        "alerts": lambda view: [alert_record(item) for item in view.alerts(desk, limit=limit)],
+    }
+    found: Any = [] if command != "account" else {}
+    if (settings.home / "ledger.db").exists():
+        with books(settings.home) as view:
+            if _opened(view, desk):
+                found = readers[command](view)
+    if settings.as_json:
+        print_line(json.dumps(found, ensure_ascii=False, indent=2))
+    elif not found:
+        print_line(f"nothing yet: desk {desk} has no {command} in {settings.home}")
+    elif isinstance(found, dict):
+        positions = found.pop("positions")
+        sys.stdout.write(document(found) + table(positions))
+    else:
+        sys.stdout.write(table(found))
+    return 0
+
+
+def _show(arguments: argparse.Namespace, settings: Settings) -> int:
+    if not (settings.home / "ledger.db").exists():
+        raise ConfigError(f"nothing has run yet in {settings.home}")
+    with books(settings.home) as view:
+        record = cycle_record(view, _find(view, arguments.cycle_id), texts=True)
+    if record is None:
+        raise ConfigError(f"no cycle {arguments.cycle_id}; `kanpan cycles` lists them")
+    print_cycle(record, as_json=settings.as_json)
+    return 0
+
+
+def _find(view: Books, wanted: str) -> str:
+    """A cycle by id, by a part that only one of the last cycles has, or `last`."""
+    recent = [item.cycle_id for item in view.cycles(limit=10_000)]
+    if wanted == "last":
+        return recent[0] if recent else wanted
+    matches = [name for name in recent if wanted in name]
+    if len(matches) > 1 and wanted not in matches:
+        raise ConfigError(f"{wanted} means several cycles: {', '.join(matches[:4])} …")
+    return matches[0] if len(matches) == 1 else wanted
+
+
+def print_cycle(record: Json, *, as_json: bool) -> None:
+    """A cycle record as JSON, or as a page that reads from top to bottom."""
+    if as_json:
+        print_line(json.dumps(record, ensure_ascii=False, indent=2))
+        return
+    head = {key: value for key, value in record.items() if isinstance(value, str)}
+    write = sys.stdout.write
+    write(document(head))
+    if record["snapshot"]:
+        write("\nsnapshot\n" + document({**record["snapshot"], "candidates": " ".join(record["candidates"])}))
+    for model in record["models"]:
+        texts = {name: model.pop(name, "") for name in ("prompt", "reply")}
+        write("\nmodel\n" + document(model))
+        for name, text in texts.items():
+            if text:
+                write(f"\n--- {name} ---\n{text}\n")
+    for part in ("decisions", "rejected", "verdicts", "orders", "steps"):
+        if record[part]:
+            write(f"\n{part}\n" + table(record[part]))
+    account = dict(record["account"])
+    positions = account.pop("positions")
+    write("\naccount\n" + document(account) + (table(positions) if positions else ""))
+
+
+# -- acting -------------------------------------------------------------------------------------------------------------------
+
+
+def _cycle(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Run the desk's next cycle now, to the point where its orders have filled or expired."""
+    from engine.engine import Engine
+    from tui.headless import Signals
+
+    desk = _desk(arguments, settings)
+    before = _last_cycle(settings, desk)
+    signals = Signals()
+    signals.install(hangup=True)
+    engine = Engine(
+        settings.config,
+        settings.home,
+        clock=SystemClock(),
+        environ=settings.environ,
+        language=settings.language,
+        speed=0.0,
+        cycles=1,
+        only=desk,
+    )
+    engine.start()
+    if settings.config.desk[desk].schedule == "manual":
+        engine.command("run", desk)
+    try:
+        while not signals.asked.is_set() and not engine.wait(timeout_s=0.05):
+            pass
+    finally:
+        engine.stop(3.0)
+    if engine.failed:
+        raise KanpanError(engine.failed)
+    if signals.asked.is_set():
+        return signals.exit_code
+    name = _last_cycle(settings, desk)
+    if name == before:
+        raise KanpanError(f"desk {desk} has no cycle left to run: the replay has ended; start again with another --home")
+    with books(settings.home) as view:
+        record = cycle_record(view, name, texts=False)
+    if record is None:
+        raise KanpanError(f"cycle {name} is not in the ledger")
+    print_cycle(record, as_json=settings.as_json)
+    if record["state"] == "ABSTAINED":
+        raise OutsideError(f"no model answered: {record['reason']}")
+    return 0 if record["state"] in {"COMPLETED", "SKIPPED"} else 1
+
+
+def _last_cycle(settings: Settings, desk: str) -> str:
+    if not (settings.home / "ledger.db").exists():
+        return ""
+    with books(settings.home) as view:
+        latest = view.cycles(desk, limit=1)
+    return latest[0].cycle_id if latest else ""
+
+
+def _tell(verb: str, arguments: argparse.Namespace, settings: Settings) -> int:
+    """Leave a command for the engine that holds the directory, or write it into the ledger where none does."""
+    desk = _desk(arguments, settings)
+    argument: str = getattr(arguments, "reason", "")
+    if verb == "halt":
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        halt_file(settings.home).touch(mode=0o600)  # before anything else: it works even when the engine hangs
+    clock = SystemClock()
+    name = content_hash(f"{verb}|{desk}|{clock.now().isoformat()}".encode())[:12]
+    command = Command(name, verb, desk, argument, "command line")
+    try:
+        ledger = Ledger.open(settings.home, clock=clock)
+    except AlreadyRunning:
+        leave(settings.home, command)
+        outcome = _answer(settings, name)
+    else:
+        try:
+            records, outcome = effects(command, ())
+            queued = CommandQueued(name, verb, desk, argument, command.by)
+            whole: list[Record] = [queued, *records, CommandDone(name, outcome)]
+            ledger.write(whole, key=f"command/{name}")
+            if verb == "resume":
+                halt_file(settings.home).unlink(missing_ok=True)
+        finally:
+            ledger.close()
+    answer = {"command": verb, "desk": desk, "outcome": outcome}
+    print_line(json.dumps(answer) if settings.as_json else f"{verb} {desk}: {outcome}")
+    return 0 if outcome == "done" else 1
+
+
+def _answer(settings: Settings, command_id: str) -> str:
+    """What the running engine says; a halt stands in any case, by its file."""
+    give_up = time.monotonic() + ANSWER_WITHIN_S
+    while time.monotonic() < give_up:
+        with books(settings.home) as view:
+            outcome = view.command_outcome(command_id)
+        if outcome:
+            return outcome
+        time.sleep(POLL_S)
+    return "NO_ANSWER"
