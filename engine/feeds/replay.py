@@ -109,8 +109,9 @@ class ReplayTape:
     def snapshot(self, as_of: datetime, symbols: Sequence[str], *, history_days: int) -> Snapshot:
         """The market of `symbols` at `as_of`, the same however far the tape has run.
 
-        Quotes: those of the session under way, or of the last one. Bars: the last `history_days` closed sessions, and the 5-minute
-        bars of the session so far. Raises DataError before the first event and for a symbol the tape does not know.
+        Quotes: those of the session under way or last closed; a name without one keeps its last earlier close, whose `trading_day`
+        tells its age. Bars: the last `history_days` closed sessions, and the 5-minute bars of the session so far. Raises DataError
+        before the first event and for a symbol the tape does not know.
         """
         unknown = [symbol for symbol in symbols if symbol not in self._names]
         if unknown:
@@ -118,7 +119,7 @@ class ReplayTape:
         day = next((day for day in reversed(self._sessions) if _at(day, PRE_OPEN) <= as_of), None)
         if day is None:
             raise DataError(f"replay: nothing is known yet at {as_of}; the tape begins on {self._sessions[0]}")
-        quotes: dict[str, Quote] = {}
+        quotes = {symbol: quote for symbol in symbols if (quote := self._earlier(symbol, day)) is not None}
         for event in self._events(day):
             if isinstance(event, QuoteEvent) and event.at <= as_of:
                 quotes[event.quote.symbol] = event.quote
@@ -181,6 +182,13 @@ class ReplayTape:
             amount=0,
             source=self.source,
         )
+
+    def _earlier(self, symbol: str, day: date) -> Quote | None:
+        """The closing quote of the newest session before `day` in which `symbol` has a sound bar."""
+        for other in reversed(self._order[: bisect_left(self._order, day)]):
+            if bar := self._days[other].get(symbol):
+                return _closed(replace(self._quote(bar, bar.pre_close), open=bar.open), bar)
+        return None
 
     def _last_close(self, symbol: str, day: date) -> int:
         """The close of the session before `day`; 0 where it is not certain."""

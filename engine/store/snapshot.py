@@ -180,17 +180,21 @@ def _checked(bars: pl.DataFrame, as_of: datetime, names: set[str]) -> pl.DataFra
 
 def _ordered(bars: pl.DataFrame) -> bool:
     """Whether rows strictly rise by symbol, interval, known_at: sorted and without duplicates."""
-    symbol = np.diff(_coded(bars["symbol"])[1].astype(np.int64))
-    interval = np.diff(_coded(bars["interval"])[1].astype(np.int64))
+    symbol = np.diff(_coded(bars["symbol"])[1])
+    interval = np.diff(_coded(bars["interval"])[1])
     known_at = np.diff(bars["known_at"].to_physical().to_numpy())
     rises = (symbol > 0) | ((symbol == 0) & ((interval > 0) | ((interval == 0) & (known_at > 0))))
     return bool(rises.all())
 
 
-def _coded(column: pl.Series) -> tuple[list[str], npt.NDArray[np.uint64]]:
+def _coded(column: pl.Series) -> tuple[list[str], npt.NDArray[np.int64]]:
     """The sorted distinct words of a column, and every row as its place among them."""
-    words: list[str] = column.unique().sort().to_list()
-    return words, column.cast(pl.Enum(words)).to_physical().to_numpy()
+    runs = column.rle().struct.unnest()
+    values = runs["value"].to_list()
+    words = sorted(set(values))
+    place = {word: number for number, word in enumerate(words)}
+    codes = np.array([place[word] for word in values], dtype=np.int64)
+    return words, np.repeat(codes, runs["len"].to_numpy())
 
 
 def _whole(column: pl.Series) -> npt.NDArray[np.int64]:

@@ -1,0 +1,136 @@
+"""What the bars of a snapshot say about each share: a row of plain figures, None where its history is too short.
+
+snapshot.bars (raw, with factors) ──► adjusted to today's price ──► shares × sessions ──► indicators ──► Features by symbol
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import polars as pl
+
+from engine.analysis import indicators as ind
+from engine.analysis.indicators import Series
+from engine.core.units import UNITS
+from engine.store.snapshot import Snapshot
+
+DAILY = "1d"
+_COLUMNS = ("open", "high", "low", "close", "volume", "amount", "factor_ppm")
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Figures from whole sessions up to the snapshot, never from the session under way; for decisions, not for money.
+
+    Returns and volatility are percentages (volatility a year's); averages, bands, highs and lows are prices in currency on today's
+    basis (before an ex-date they are scaled to it); RSI is 0 to 100; `volume_ratio` is the last volume over the mean of the five
+    before; `breakout_20` is 1 when the last close is above every high of the twenty sessions before it, -1 when below every low.
+    `last_amount` is the turnover of the last session in currency, `last_volume` its quantity, `sessions` how many bars there are.
+    """
+
+    sessions: int
+    last_amount: float | None = None
+    last_volume: float | None = None
+    return_1: float | None = None
+    return_5: float | None = None
+    return_20: float | None = None
+    sma_5: float | None = None
+    sma_20: float | None = None
+    sma_60: float | None = None
+    ema_12: float | None = None
+    ema_26: float | None = None
+    macd: float | None = None
+    macd_signal: float | None = None
+    macd_histogram: float | None = None
+    rsi_14: float | None = None
+    atr_14: float | None = None
+    bollinger_upper: float | None = None
+    bollinger_middle: float | None = None
+    bollinger_lower: float | None = None
+    volatility_20: float | None = None
+    volume_ratio: float | None = None
+    high_20: float | None = None
+    low_20: float | None = None
+    breakout_20: float | None = None
+
+
+def features(snapshot: Snapshot) -> dict[str, Features]:
+    """Figures for every instrument of the snapshot, by symbol."""
+    symbols, lengths, table = _table(snapshot)
+    figures = {name: column.tolist() for name, column in _figures(snapshot, symbols, table).items()} if symbols else {}
+    found = {item.symbol: Features(0) for item in snapshot.instruments}
+    for row, (symbol, length) in enumerate(zip(symbols, lengths, strict=True)):
+        named = {name: None if column[row] != column[row] else column[row] for name, column in figures.items()}
+        found[symbol] = Features(length, **named)
+    return found
+
+
+def _table(snapshot: Snapshot) -> tuple[list[str], list[int], dict[str, Series]]:
+    """Symbols, their numbers of bars, and each column as shares × sessions, right-aligned, NaN before the first bar."""
+    daily = snapshot.bars.filter(pl.col("interval") == DAILY)
+    if daily.is_empty():
+        return [], [], {}
+    runs = daily["symbol"].rle().struct.unnest()
+    symbols, lengths = runs["value"].to_list(), runs["len"].to_numpy().astype(np.int64)
+    width = int(lengths.max())
+    rows = np.repeat(np.arange(len(symbols)), lengths)
+    ends = np.cumsum(lengths)
+    columns = np.arange(daily.height) - np.repeat(ends, lengths) + width
+    table: dict[str, Series] = {}
+    for name in _COLUMNS:
+        grid = np.full((len(symbols), width), np.nan)
+        grid[rows, columns] = daily[name].to_numpy()
+        table[name] = grid
+    return symbols, lengths.tolist(), table
+
+
+def _figures(snapshot: Snapshot, symbols: list[str], table: dict[str, Series]) -> dict[str, Series]:
+    units = UNITS[snapshot.market]
+    scale = table["factor_ppm"] / table["factor_ppm"][:, -1:]
+    price = scale * _today(snapshot, symbols, table["close"][:, -1])[:, None] / units.price
+    high, low, close = (table[name] * price for name in ("high", "low", "close"))
+    volume = table["volume"] / scale
+    macd = ind.macd(close)
+    bands = ind.bollinger(close)
+    high_20, low_20 = ind.highest(high, 20), ind.lowest(low, 20)
+    above, below = close > ind.shifted(high_20), close < ind.shifted(low_20)
+    breakout = np.where(np.isnan(ind.shifted(high_20)), np.nan, above.astype(float) - below.astype(float))
+    series = {
+        "last_amount": table["amount"] / units.money,
+        "last_volume": table["volume"] / units.quantity,
+        **{f"return_{days}": 100 * ind.change_over(close, days) for days in (1, 5, 20)},
+        **{f"sma_{window}": ind.sma(close, window) for window in (5, 20, 60)},
+        **{f"ema_{window}": ind.ema(close, window) for window in (12, 26)},
+        "macd": macd.line,
+        "macd_signal": macd.signal,
+        "macd_histogram": macd.histogram,
+        "rsi_14": ind.rsi(close, 14),
+        "atr_14": ind.atr(high, low, close, 14),
+        "bollinger_upper": bands.upper,
+        "bollinger_middle": bands.middle,
+        "bollinger_lower": bands.lower,
+        "volatility_20": 100 * ind.volatility(close, 20),
+        "volume_ratio": volume / ind.shifted(ind.sma(volume, 5)),
+        "high_20": high_20,
+        "low_20": low_20,
+        "breakout_20": breakout,
+    }
+    return {name: values[:, -1] for name, values in series.items()}
+
+
+def _today(snapshot: Snapshot, symbols: list[str], last_close: Series) -> Series:
+    """What a price of the last bar is worth on today's basis: reference price / close where a share goes ex today, else 1.
+
+    Only for a share with a bar of the session just before: over a gap the ratio would hold a day's move as well.
+    """
+    daily = snapshot.bars.filter(pl.col("interval") == DAILY)
+    newest = daily["trading_day"].max()
+    current = set(daily.filter(pl.col("trading_day") == newest)["symbol"])
+    reference = {quote.symbol: quote.pre_close for quote in snapshot.quotes if snapshot.trading_day == quote.trading_day != newest}
+    today = np.array([reference.get(symbol, 0) if symbol in current else 0 for symbol in symbols], dtype=np.float64)
+    return np.where(today > 0, today, last_close) / last_close
+
+
+FEATURE_NAMES: tuple[str, ...] = tuple(item.name for item in fields(Features))
+"""Every figure, in the order of the dataclass."""
