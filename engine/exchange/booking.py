@@ -142,11 +142,11 @@ def _total(postings: Sequence[Posting], name: str) -> int:
     return sum(posting.amount for posting in postings if posting.account.partition(":")[0] == name)
 
 
-_OWN = ("cash", "position", "fees", "realized")
+_OWN = ("cash", "position", "fees", "realized", "margin")
 
 
 def apply_booking(account: Account, booking: Booking) -> Account:
-    """The account after a booking. Fees and realized gains go to their totals; every other account is a flow."""
+    """The account after a booking. Fees and gains go to their totals, margin is kept apart, every other account is a flow."""
     positions = dict(account.positions)
     for change in booking.lots:
         held = positions.get(change.instrument, Position(change.instrument, ()))
@@ -175,7 +175,10 @@ def _with_change(lots: tuple[Lot, ...], change: LotChange) -> tuple[Lot, ...]:
     return tuple(lot for lot in lots if lot.quantity)
 
 
-def conserved(account: Account) -> int:
-    """cash + positions at cost + fees - realized - initial - flows: 0 as long as nothing was lost or made up."""
-    held = sum(position.cost for position in account.positions.values())
+def conserved(account: Account, margin: int = 0) -> int:
+    """cash + positions at cost + margin + fees - realized - initial - flows: 0 as long as nothing was lost or made up.
+
+    `margin` is what is set aside for perpetuals (perps.PerpPosition.margin), in money units.
+    """
+    held = margin + sum(position.cost for position in account.positions.values())
     return account.cash + held + account.fees - account.realized - account.initial_cash - account.flows
