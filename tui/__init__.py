@@ -1,0 +1,1 @@
+"""The console: a face of the engine that only reads its published state. Importing this package costs nothing."""

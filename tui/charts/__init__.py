@@ -1,0 +1,1 @@
+"""Numbers to glyphs, without Textual."""

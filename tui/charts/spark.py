@@ -1,0 +1,28 @@
+"""A small line of a few rows made of eighth blocks, for the equity curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+ASCII_STEPS = " ._-=+*%#"
+
+
+def spark(values: Sequence[float], width: int, rows: int, steps: str = EIGHTHS) -> list[str]:
+    """`rows` strings of `width` characters, top first: one column per value or per bucket's last value, oldest left.
+
+    A flat curve lies at half height. Fewer values than columns are stretched, so that the curve always fills its panel.
+    """
+    if width <= 0 or rows <= 0:
+        return []
+    if not values:
+        return [" " * width] * rows
+    sampled = [
+        values[min(len(values) - 1, (column + 1) * len(values) // width if len(values) >= width else column * len(values) // width)]
+        for column in range(width)
+    ]
+    low, high = min(sampled), max(sampled)
+    levels = len(steps) - 1
+    full = rows * levels
+    heights = [1 + round((value - low) / (high - low) * (full - 1)) if high > low else full // 2 for value in sampled]
+    return ["".join(steps[max(0, min(levels, height - (rows - 1 - row) * levels))] for height in heights) for row in range(rows)]

@@ -1,0 +1,78 @@
+"""Words in two languages: one frozen set of keys, each a template with named holes, read from locales/*.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from engine.core.text import safe_text
+
+LANGUAGES = {"en": "en.toml", "zh": "zh_CN.toml"}
+_LOCALES = Path(__file__).parent / "locales"
+_HOLE = re.compile(r"\{(\w+)\}")
+_VOCABULARY = {
+    "state": "cycle",
+    "status": "order",
+    "side": "side",
+    "phase": "phase",
+    "trigger": "trigger",
+    "rule": "rule",
+    "verb": "verb",
+    "outcome": "outcome",
+    "by": "by",
+}
+_MAX_PARAM = 200
+
+
+class Words:
+    """One language. `t` answers for our own keys and raises KeyError for an unknown one; `code` words the engine's codes."""
+
+    def __init__(self, language: str, table: Mapping[str, str]) -> None:
+        self.language = language
+        self._table = table
+
+    def t(self, key: str, **params: object) -> str:
+        """The words under `key` with its holes filled; values are text, never templates."""
+        template = self._table[key]
+        if not params:
+            return template
+        return _HOLE.sub(lambda hole: str(params.get(hole[1], "?")), template)
+
+    def get(self, section: str, value: str) -> str:
+        """The word for one of the engine's values (`order.filled`), or the value itself, made safe, where there is none."""
+        return self._table.get(f"{section}.{value}") or safe_text(value, limit=_MAX_PARAM, one_line=True)
+
+    def code(self, code: str, params: Iterable[tuple[str, str]]) -> str:
+        """One sentence for a code and its parameters; a code this language does not know is shown as it came."""
+        template = self._table.get(f"code.{code}")
+        if template is None:
+            shown = " ".join(f"{name}={value}" for name, value in params)
+            return safe_text(f"{code} {shown}".rstrip(), limit=_MAX_PARAM * 2, one_line=True)
+        known = {name: self.get(_VOCABULARY.get(name, "-"), value) for name, value in params}
+        return _HOLE.sub(lambda hole: known.get(hole[1], "?"), template)
+
+    def keys(self) -> frozenset[str]:
+        """Every key of this language, for the test that languages match."""
+        return frozenset(self._table)
+
+    def holes(self, key: str) -> frozenset[str]:
+        """The named holes of one template."""
+        return frozenset(_HOLE.findall(self._table[key]))
+
+
+@cache
+def load(language: str) -> Words:
+    """The words of `en` or `zh`; raises KeyError for another language."""
+    with (_LOCALES / LANGUAGES[language]).open("rb") as file:
+        return Words(language, dict(_flat(tomllib.load(file), "")))
+
+
+def _flat(table: Mapping[str, object], prefix: str) -> Iterable[tuple[str, str]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)

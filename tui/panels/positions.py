@@ -1,0 +1,46 @@
+"""What is held, and how much of it may be sold today (持仓 / 可卖): under T+1 the two differ."""
+
+from __future__ import annotations
+
+from engine.state import PositionRow
+from tui.face import Face
+from tui.format import money, percent, sign_of, signed_money, trimmed
+from tui.widgets.line_table import Column, LineTable
+from tui.widgets.painted import Span
+
+
+def _profit_ppm(row: PositionRow, face: Face) -> Span:
+    return (percent(row.unrealized_ppm), face.inks.signed(row.unrealized_ppm))
+
+
+def _profit(row: PositionRow, face: Face) -> Span:
+    return (signed_money(row.unrealized), face.inks.signed(sign_of(row.unrealized)))
+
+
+def _sellable(row: PositionRow, face: Face) -> Span:
+    return (trimmed(row.sellable), "text" if row.sellable == row.quantity else "warning")
+
+
+COLUMNS: tuple[Column[PositionRow], ...] = (
+    Column("code", 9, lambda row, face: (row.symbol, "text"), "left", lambda row: row.symbol, most=16, snug=True),
+    Column("last", 9, lambda row, face: (row.last, "text"), "right"),
+    Column("profit_ppm", 7, _profit_ppm, "right", lambda row: row.unrealized_ppm),
+    Column("quantity", 6, lambda row, face: (trimmed(row.quantity), "text"), "right", rank=0, most=12),
+    Column("sellable", 6, _sellable, "right", rank=0, most=12),
+    Column("name", 8, lambda row, face: (row.name, "text"), "left", lambda row: row.name, rank=1, most=20),
+    Column("average", 9, lambda row, face: (row.average, "dim"), "right", rank=4),
+    Column("value", 12, lambda row, face: (money(row.market_value), "text"), "right", rank=3),
+    Column("profit", 10, _profit, "right", rank=2),
+)
+
+
+def positions_panel(face: Face) -> LineTable[PositionRow]:
+    """The positions table."""
+    return LineTable(
+        face,
+        id="positions",
+        title_key="panel.positions",
+        columns=COLUMNS,
+        haystack=lambda row: f"{row.symbol} {row.name}",
+        empty_key="empty.positions",
+    )

@@ -1,0 +1,81 @@
+"""Themes as data: read themes/*.toml, check every one, and hand Textual its colours and the lines their inks."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.errors import StyleSyntaxError
+from rich.style import Style
+from textual.theme import Theme
+
+from engine.core.errors import ConfigError
+from tui.palette import INKS
+
+_HERE = Path(__file__).parent
+PLACES = (_HERE / "_bundled" / "themes", _HERE.parent / "themes")
+ORDER = ("dark", "light", "ansi", "high-contrast")
+_GROUND = frozenset(
+    {"background", "foreground", "primary", "secondary", "accent", "warning", "error", "success", "surface", "panel", "boost"}
+)
+_GROUND_OPTIONAL = frozenset({"boost"})
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleTheme:
+    """One theme: Textual's part, registered as `kanpan-NAME`, and a style for every ink."""
+
+    name: str
+    textual: Theme
+    styles: Mapping[str, Style]
+
+
+def find_themes() -> Path:
+    """The directory of themes: inside an installed wheel, else beside the source. Raises ConfigError when neither is there."""
+    for place in PLACES:
+        if place.is_dir():
+            return place
+    raise ConfigError(f"no themes: {PLACES[0]} is missing; install kanpan again")
+
+
+def load_themes(directory: Path) -> dict[str, ConsoleTheme]:
+    """Every theme in `directory` by name, ours first; raises ConfigError naming the file and the key that is wrong."""
+    found = {theme.name: theme for theme in (load_theme(path) for path in sorted(directory.glob("*.toml")))}
+    if not found:
+        raise ConfigError(f"no themes in {directory}")
+    ours = {name: found[name] for name in ORDER if name in found}
+    return ours | found
+
+
+def load_theme(path: Path) -> ConsoleTheme:
+    """One theme file; raises ConfigError naming the key that is missing, unknown or unreadable."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name}: not TOML: {error}") from error
+    _same_keys(path, "", set(table), {"name", "dark", "ansi", "ground", "ink"}, set())
+    _same_keys(path, "ground.", set(table["ground"]), set(_GROUND), set(_GROUND_OPTIONAL))
+    _same_keys(path, "ink.", set(table["ink"]), set(INKS), set())
+    name = str(table["name"])
+    try:
+        textual = Theme(name=f"kanpan-{name}", dark=bool(table["dark"]), ansi=bool(table["ansi"]), **table["ground"])
+        textual.to_color_system().generate()
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{path.name}: ground: {error}") from error
+    return ConsoleTheme(name, textual, {ink: _style(path, ink, text) for ink, text in table["ink"].items()})
+
+
+def _style(path: Path, ink: str, text: object) -> Style:
+    try:
+        return Style.parse(str(text))
+    except StyleSyntaxError as error:
+        raise ConfigError(f"{path.name}: ink.{ink}: {error}") from error
+
+
+def _same_keys(path: Path, section: str, found: set[str], wanted: set[str], optional: set[str]) -> None:
+    for key in sorted(wanted - optional - found):
+        raise ConfigError(f"{path.name}: {section}{key} is missing")
+    for key in sorted(found - wanted):
+        raise ConfigError(f"{path.name}: {section}{key} is not known")
