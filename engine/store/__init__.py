@@ -2,6 +2,7 @@
 
 from engine.store.books import Books
 from engine.store.chain import Head
+from engine.store.check import Finding, check
 from engine.store.ledger import Ledger, books
 from engine.store.lock import InstanceLock, holder
 from engine.store.rebuild import rebuild
@@ -28,6 +29,7 @@ __all__ = [
     "DeskBook",
     "Entry",
     "EquityMark",
+    "Finding",
     "Head",
     "InstanceLock",
     "Ledger",
@@ -36,6 +38,7 @@ __all__ = [
     "OrderStep",
     "Standing",
     "books",
+    "check",
     "holder",
     "rebuild",
 ]

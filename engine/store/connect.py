@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from engine.core.errors import LedgerError
-from engine.store.schema import APPLICATION_ID, JOURNAL, SCHEMA_VERSION, projections_ddl, statements
+from engine.store.schema import APPLICATION_ID, JOURNAL, SCHEMA_VERSION, indexes_ddl, statements, tables_ddl
 
 DATABASE = "ledger.db"
 LOCK_WAIT_S = 10.0
@@ -93,7 +93,7 @@ def create_schema(connection: sqlite3.Connection) -> None:
     """Lay out an empty ledger in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in statements(JOURNAL + projections_ddl()):
+        for statement in statements(JOURNAL + tables_ddl() + indexes_ddl()):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

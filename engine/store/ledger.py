@@ -51,6 +51,7 @@ class Ledger:
         self._projector: Projector | None = None
         self._head = EMPTY
         self._anchored = EMPTY
+        self._anchor_file: chain.Anchor | None = None
 
     @classmethod
     def open(cls, home: Path, *, clock: Clock, read_only: bool = False) -> Ledger:
@@ -110,7 +111,7 @@ class Ledger:
         """Finish what was asked, close the files and let the next process in. May be called twice."""
         if self._thread is not None:
             thread, self._thread = self._thread, None
-            thread.submit(self._disconnect)
+            thread.submit(self._shut)
             thread.shutdown(wait=True)
         if self._lock is not None:
             self._lock.release()
@@ -148,12 +149,15 @@ class Ledger:
             elif version < SCHEMA_VERSION:
                 migrate(connection, self._home, version)
             self._adopt(connection)
+        if chain.read_anchor(self._home) is None:
+            chain.create_anchor(self._home, self._head)
+        self._anchor_file = chain.Anchor(self._home)
         self._anchor()
 
     def _adopt(self, connection: sqlite3.Connection) -> None:
         anchor = chain.read_anchor(self._home)
         self._head = verify_tail(connection, anchor)
-        self._anchored = anchor if anchor is not None else Head(-1, "")
+        self._anchored = anchor if anchor is not None else EMPTY
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -218,8 +222,8 @@ class Ledger:
             self._disconnect()
 
     def _anchor(self) -> None:
-        if self._anchored != self._head:
-            chain.write_anchor(self._home, self._head)
+        if self._anchored != self._head and self._anchor_file is not None:
+            self._anchor_file.move(self._head)
             self._anchored = self._head
 
     def _anchor_before_more(self) -> None:
@@ -237,7 +241,7 @@ class Ledger:
             with _plainly():
                 self._connected().execute("VACUUM INTO ?", (str(target),))
             target.chmod(0o600)
-            chain.write_anchor(to, self._head)
+            chain.create_anchor(to, self._head)
         except OSError as error:
             raise LedgerError(f"the backup in {to} failed: {error.strerror}") from None
         return target
@@ -246,6 +250,12 @@ class Ledger:
         connection, self._connection, self._projector = self._connection, None, None
         if connection is not None:
             connection.close()
+
+    def _shut(self) -> None:
+        self._disconnect()
+        if self._anchor_file is not None:
+            self._anchor_file.close()
+            self._anchor_file = None
 
     def _inspect(self) -> Head:
         anchor = chain.read_anchor(self._home)  # before the database, which may only grow meanwhile

@@ -36,7 +36,8 @@ class Projector:
         self._rows = rows
         self._desks, self._configs, self._balances, self._lots = rows["desks"], rows["configs"], rows["balances"], rows["lots"]
         self._orders, self._order_steps, self._fills = rows["orders"], rows["order_steps"], rows["fills"]
-        self._adjustments, self._cycles, self._cycle_steps = rows["adjustments"], rows["cycles"], rows["cycle_steps"]
+        self._adjustments, self._adjusted_lots = rows["adjustments"], rows["adjusted_lots"]
+        self._cycles, self._cycle_steps = rows["cycles"], rows["cycle_steps"]
         self._snapshots, self._calls = rows["snapshots"], rows["model_calls"]
         self._decisions, self._rejections, self._verdicts = rows["decisions"], rows["rejections"], rows["verdicts"]
         self._equity, self._marks, self._alerts = rows["equity"], rows["marks"], rows["alerts"]
@@ -90,18 +91,21 @@ class Projector:
     # Books ---------------------------------------------------------------------------------------------------------------------
 
     def _desk_opened(self, seq: int, at: str, p: Payload) -> None:
-        if self._desks.get(p["desk"]) is not None:
-            raise LedgerError(f"desk {p['desk']} is already open")
-        self._desks.put(p["desk"], p["market"], p["currency"], p["cash"], seq)
+        self._desks.new(p["desk"], p["market"], p["currency"], p["cash"], seq)
         moved = self._post(p["desk"], p["postings"])
         if moved.get("cash", 0) != p["cash"]:
             raise LedgerError(f"desk {p['desk']} opens with {p['cash']} units but posts {moved.get('cash', 0)} to cash")
+
+    def _open_desk(self, desk: str) -> None:
+        if self._desks.get(desk) is None:
+            raise LedgerError(f"no such desk: {desk}")
 
     def _config_recorded(self, seq: int, at: str, p: Payload) -> None:
         self._configs.put(p["desk"], p["config_hash"], p["text_hash"], seq)
 
     def _post(self, desk: str, postings: list[Payload]) -> dict[str, int]:
         """Book a double entry; returns what each account moved by."""
+        self._open_desk(desk)
         moved: dict[str, int] = {}
         for posting in postings:
             account, amount = posting["account"], posting["amount"]
@@ -123,18 +127,20 @@ class Projector:
         quantities: dict[str, int] = {}
         costs = {account[len(_POSITION) :]: amount for account, amount in moved.items() if account.startswith(_POSITION)}
         lots = self._lots
-        for lot in changes:
+        for n, lot in enumerate(changes):
             lot_id, instrument, quantity, cost = lot["lot_id"], lot["instrument"], lot["quantity"], lot["cost"]
             old = lots.get(desk, lot_id)
             if old is not None and old[2] != instrument:
                 raise LedgerError(f"lot {lot_id} holds {old[2]}, not {instrument}")
             if quantity < 0 or cost < 0 or (quantity == 0 and cost != 0):
                 raise LedgerError(f"lot {lot_id} cannot hold {quantity} units at a cost of {cost}")
-            had, spent = (old[3], old[4]) if old is not None else (0, 0)
+            had, spent, since = (old[3], old[4], (old[7], old[8])) if old is not None else (0, 0, (seq, n))
             quantities[instrument] = quantities.get(instrument, 0) + quantity - had
             costs[instrument] = costs.get(instrument, 0) - (cost - spent)
-            if quantity:
-                lots.put(desk, lot_id, instrument, quantity, cost, lot["bought_on"], lot["sellable_on"], seq)
+            if quantity and old is None:
+                lots.new(desk, lot_id, instrument, quantity, cost, lot["bought_on"], lot["sellable_on"], *since)
+            elif quantity:
+                lots.put(desk, lot_id, instrument, quantity, cost, lot["bought_on"], lot["sellable_on"], *since)
             elif old is not None:
                 lots.drop(desk, lot_id)
         for instrument, difference in costs.items():
@@ -147,9 +153,8 @@ class Projector:
     def _order_created(self, seq: int, at: str, p: Payload) -> None:
         o = p["order"]
         order_id, status = o["order_id"], str(OrderStatus.INITIALIZED)
-        if self._orders.get(order_id) is not None:
-            raise LedgerError(f"order {order_id} already exists")
-        self._orders.put(
+        self._open_desk(o["desk"])
+        self._orders.new(
             order_id, o["desk"], o["cycle_id"], o["instrument"], o["side"], o["order_type"], o["quantity"], o["limit_price"],
             o["stop_price"], o["trading_day"], o["created_at"], status, "", 0, 0, 0, p["reserved"], seq, seq, at,
         )  # fmt: skip
@@ -202,7 +207,10 @@ class Projector:
 
     def _adjusted(self, seq: int, at: str, p: Payload) -> None:
         self._adjustments.add(p["adjustment_id"], p["desk"], p["instrument"], p["reason"], seq)
-        self._change_lots(seq, p["desk"], p["lots"], self._post(p["desk"], p["postings"]))
+        moved = self._change_lots(seq, p["desk"], p["lots"], self._post(p["desk"], p["postings"]))
+        for instrument, quantity in moved.items():
+            if quantity:
+                self._adjusted_lots.add(p["adjustment_id"], instrument, p["desk"], quantity, seq)
 
     def _marked(self, seq: int, at: str, p: Payload) -> None:
         desk = p["desk"]
@@ -216,9 +224,8 @@ class Projector:
 
     def _cycle_claimed(self, seq: int, at: str, p: Payload) -> None:
         cycle_id, state = p["cycle_id"], str(CycleState.IDLE)
-        if self._cycles.get(cycle_id) is not None:
-            raise LedgerError(f"cycle {cycle_id} is already claimed")
-        self._cycles.put(
+        self._open_desk(p["desk"])
+        self._cycles.new(
             cycle_id, p["desk"], p["trigger"], p["slot"], p["trading_day"], p["config_hash"], state, "", seq, seq, at, at
         )
         self._cycle_steps.add(cycle_id, state, seq, "", at)
@@ -248,11 +255,8 @@ class Projector:
         )
 
     def _model_asked(self, seq: int, at: str, p: Payload) -> None:
-        cycle_id, call = p["cycle_id"], p["call"]
-        if self._calls.get(cycle_id, call) is not None:
-            raise LedgerError(f"model call {call} of {cycle_id} was already made")
-        self._calls.put(
-            cycle_id, call, p["desk"], p["provider"], p["model"], p["prompt_id"], p["prompt_version"], p["prompt_hash"],
+        self._calls.new(
+            p["cycle_id"], p["call"], p["desk"], p["provider"], p["model"], p["prompt_id"], p["prompt_version"], p["prompt_hash"],
             "", "", "", 0, 0, 0, 0, "0", "", at, "", seq, 0,
         )  # fmt: skip
 
@@ -313,9 +317,7 @@ class Projector:
         self._pauses.put(p["desk"], int(p["paused"]), p["by"], at, seq)
 
     def _command_queued(self, seq: int, at: str, p: Payload) -> None:
-        if self._commands.get(p["command_id"]) is not None:
-            raise LedgerError(f"command {p['command_id']} is already queued")
-        self._commands.put(p["command_id"], p["verb"], p["desk"], p["argument"], p["by"], "", at, "", seq, 0)
+        self._commands.new(p["command_id"], p["verb"], p["desk"], p["argument"], p["by"], "", at, "", seq, 0)
 
     def _command_done(self, seq: int, at: str, p: Payload) -> None:
         row = self._commands.get(p["command_id"])

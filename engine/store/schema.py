@@ -47,12 +47,12 @@ class Table:
 
     @property
     def ddl(self) -> str:
-        """CREATE TABLE and its indexes."""
+        """CREATE TABLE, without its indexes."""
         key = ", ".join(self.column_names[: self.keys])
         extra = f", {self.constraints}" if self.constraints else ""
         body = ", ".join(f"{column} NOT NULL" if " " in column else f"{column} TEXT NOT NULL" for column in self.columns)
         rowid = "" if self.columns[0] == "seq INTEGER" and self.keys == 1 else ", WITHOUT ROWID"
-        return f"CREATE TABLE {self.name} ({body}, PRIMARY KEY ({key}){extra}) STRICT{rowid};\n{self.indexes}"
+        return f"CREATE TABLE {self.name} ({body}, PRIMARY KEY ({key}){extra}) STRICT{rowid};\n"
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ TABLES: dict[str, Table] = {
         ),
         Table(
             "lots",
-            (*_texts("desk lot_id instrument"), *_ints("quantity cost"), *_texts("bought_on sellable_on"), *_ints("seq")),
+            (*_texts("desk lot_id instrument"), *_ints("quantity cost"), *_texts("bought_on sellable_on"), *_ints("seq n")),
             2,
             f"CHECK (quantity > 0), CHECK (cost >= 0), {_DESK}",
         ),
@@ -119,6 +119,7 @@ TABLES: dict[str, Table] = {
             "CREATE INDEX fills_desk ON fills (desk, seq);\nCREATE INDEX fills_order ON fills (order_id);\n",
         ),
         Table("adjustments", (*_texts("adjustment_id desk instrument reason"), *_ints("seq")), 1, _DESK),
+        Table("adjusted_lots", (*_texts("adjustment_id instrument desk"), *_ints("quantity seq")), 2, "CHECK (quantity <> 0)"),
         Table(
             "cycles",
             (
@@ -223,9 +224,14 @@ CREATE VIEW positions AS
 """
 
 
-def projections_ddl() -> str:
-    """Every CREATE statement of the projections."""
-    return "".join(table.ddl for table in TABLES.values()) + VIEWS
+def tables_ddl() -> str:
+    """Every CREATE TABLE of the projections."""
+    return "".join(table.ddl for table in TABLES.values())
+
+
+def indexes_ddl() -> str:
+    """Their indexes and views; a rebuild makes them last, which is faster."""
+    return "".join(table.indexes for table in TABLES.values()) + VIEWS
 
 
 def statements(script: str) -> list[str]:
