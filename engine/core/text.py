@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 MAX_CHARS = 20_000
 _KEEP = {"\n", "\t"}
+_VARIATION = re.compile("[\ufe00-\ufe0f]")
 _DROP_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -15,6 +17,9 @@ def safe_text(text: str, *, limit: int = MAX_CHARS, one_line: bool = False) -> s
     New lines and tabs survive unless `one_line`, where each becomes a space. Variation selectors and joiners are dropped, because
     terminals disagree about their width.
     """
+    short = text[:limit]
+    if short.isprintable() and _VARIATION.search(short) is None:
+        return short  # nearly every text: nothing in it to drop
     kept: list[str] = []
     for char in text[: limit * 2]:
         if char in _KEEP:

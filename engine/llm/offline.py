@@ -79,7 +79,8 @@ def answer(prompt: Prompt) -> str:
     """The reply to `prompt`, whole."""
     tables = {match[1]: _rows(match[2]) for match in _TABLE.finditer(prompt.user)}
     holdings = {row["symbol"]: row for row in tables.get("holdings", []) if "symbol" in row}
-    seen = _seen(tables.get("candidates", []))
+    quotes = {row["symbol"]: row for row in tables.get("quotes", []) if "symbol" in row}
+    seen = _seen([{**row, **quotes[row["symbol"]]} for row in tables.get("features", []) if row.get("symbol") in quotes])
     words = _CHINESE if prompt.id.endswith(".zh") else _ENGLISH
     decisions: list[dict[str, object]] = []
     opens = 0

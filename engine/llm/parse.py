@@ -78,7 +78,10 @@ def parse_reply(text: str, offered: Mapping[str, Instrument], *, max_weight_ppm:
     body = _THINKING.sub("", text, count=1) if text.lstrip().startswith("<think>") else text
     if not body.strip():
         return _nothing("empty", "no text")
-    found = spans(body)
+    try:
+        return _document(read(body), offered, max_weight_ppm)
+    except ValueError:
+        found = spans(body)  # not JSON as a whole: one object in prose, a piece of one, or nothing
     if not found:
         return _nothing("invalid", "NO_OBJECT: no JSON object in the reply")
     if len(found) > 1:
@@ -92,14 +95,19 @@ def _whole(body: str, span: Span, offered: Mapping[str, Instrument], cap: int) -
     if body[: span.start].rstrip().endswith("[") or body[span.end :].lstrip()[:1] in {"]", ","}:
         return _nothing("invalid", "ROOT_TYPE: the object stands inside an array")
     try:
-        document = read(body[span.start : span.end])
+        return _document(read(body[span.start : span.end]), offered, cap)
     except ValueError as fault:
         return _nothing("invalid", f"NOT_JSON: {safe_text(str(fault), limit=120, one_line=True)}")
+
+
+def _document(document: object, offered: Mapping[str, Instrument], cap: int) -> Parsed:
     if isinstance(document, Mark):
         return _nothing("invalid", f"{document.code}: {safe_text(document.observed, limit=40, one_line=True)}")
-    if not isinstance(document, dict) or set(document) != {"decisions"}:
-        keys = ", ".join(sorted(document)) if isinstance(document, dict) else "no object"
-        return _nothing("invalid", f"ROOT_KEYS: {safe_text(keys, limit=80, one_line=True)}; only `decisions` is allowed")
+    if not isinstance(document, dict):
+        return _nothing("invalid", "ROOT_TYPE: the reply is not an object, or the object stands in an array")
+    if set(document) != {"decisions"}:
+        keys = safe_text(", ".join(sorted(document)), limit=80, one_line=True)
+        return _nothing("invalid", f"ROOT_KEYS: {keys}; exactly `decisions` is allowed")
     items = document["decisions"]
     if not isinstance(items, list):
         return _nothing("invalid", "TYPE: `decisions` must be an array")

@@ -91,8 +91,7 @@ def render(template_id: str, context: PromptContext) -> Prompt:
     template = builtin(template_id, context.language)
     if len(context.candidates) > MAX_CANDIDATES:
         raise ConfigError(f"{len(context.candidates)} candidates in one prompt, at most {MAX_CANDIDATES}")
-    symbols = [row.symbol for row in context.candidates]
-    symbols += [row.symbol for row in context.holdings if row.symbol not in set(symbols)]
+    symbols = sorted({row.symbol for row in (*context.candidates, *context.holdings)})
     values = {
         "as_of": context.as_of.isoformat(timespec="seconds"),
         "trading_day": context.trading_day.isoformat(),
@@ -104,7 +103,8 @@ def render(template_id: str, context: PromptContext) -> Prompt:
         "max_gross": context.max_gross,
         "instruments": _instruments_table(context),
         "holdings": _holdings_table(context.holdings),
-        "candidates": _candidates_table(context.candidates),
+        "features": _features_table(context.candidates),
+        "quotes": _quotes_table(context.candidates),
         "notes": "\n".join(f"- {_plain(note, MAX_NOTE)}" for note in context.notes),
     }
     return make_prompt(
@@ -155,13 +155,20 @@ def _holdings_table(holdings: Sequence[HoldingRow]) -> str:
     return "\n".join(["symbol|weight|pnl|sellable", *rows])
 
 
-def _candidates_table(candidates: Sequence[CandidateRow]) -> str:
-    names = list(dict.fromkeys(name for row in candidates for name in row.features))
-    head = "|".join(["symbol", "last", "change_pct", *(_plain(name, MAX_NAME) for name in names)])
-    rows = [
-        "|".join([row.symbol, row.last, row.change_pct, *(_figure(row.features.get(name)) for name in names)]) for row in candidates
-    ]
+def _features_table(candidates: Sequence[CandidateRow]) -> str:
+    """By symbol: the figures of closed bars stand still between the cycles of a session, and the provider's cache then holds."""
+    names = list(dict.fromkeys(name for row in _by_symbol(candidates) for name in row.features))
+    head = "|".join(["symbol", *(_plain(name, MAX_NAME) for name in names)])
+    rows = ["|".join([row.symbol, *(_figure(row.features.get(name)) for name in names)]) for row in _by_symbol(candidates)]
     return "\n".join([head, *rows])
+
+
+def _quotes_table(candidates: Sequence[CandidateRow]) -> str:
+    return "\n".join(["symbol|last|change_pct", *(f"{row.symbol}|{row.last}|{row.change_pct}" for row in _by_symbol(candidates))])
+
+
+def _by_symbol(candidates: Sequence[CandidateRow]) -> list[CandidateRow]:
+    return sorted(candidates, key=lambda row: row.symbol)
 
 
 def _figure(value: float | int | str | None) -> str:

@@ -13,10 +13,8 @@ from urllib.parse import urlsplit
 
 from engine.core.clock import Clock
 from engine.core.errors import ConfigError
-from engine.llm.local import LocalModel
 from engine.llm.model import Model
 from engine.llm.offline import OfflineModel
-from engine.llm.openai_model import Endpoint, OpenAIModel
 from engine.llm.price import Price, Rates
 
 
@@ -82,6 +80,10 @@ def build_model(spec: ModelSpec, clock: Clock) -> Model:
     """
     if spec.provider == "offline":
         return OfflineModel(name=spec.name)
+    # the HTTP client costs 0.1 s to import, which a desk that only ever asks `offline` need not pay
+    from engine.llm.local import LocalModel
+    from engine.llm.openai_model import Endpoint, OpenAIModel
+
     if spec.provider == "local":
         return LocalModel(spec.name, clock, timeout_s=spec.timeout_s)
     table = builtin_table()

@@ -44,36 +44,35 @@ class Span:
 
     start: int
     end: int
-    depth: int
 
 
 def spans(text: str, start: int = 0) -> list[Span]:
-    """Every outermost `{…}` from `start` on, in order; the last may be unfinished."""
+    """Every outermost `{…}` from `start` on, in order; the last may be unfinished.
+
+    Quotes outside an object are prose, not strings: only braces count there.
+    """
     found: list[Span] = []
-    depth = deepest = 0
-    begin = -1
-    at = start
-    while (match := _TOKEN.search(text, at)) is not None:
+    begin = text.find("{", start)
+    while begin >= 0:
+        end = _end_of_object(text, begin)
+        found.append(Span(begin, end))
+        begin = text.find("{", end) if end > 0 else -1
+    return found
+
+
+def _end_of_object(text: str, begin: int) -> int:
+    depth = 0
+    for match in _TOKEN.finditer(text, begin):
         token = match.group()
-        at = match.end()
-        if depth == 0:
-            if token == "{":
-                begin, depth, deepest = match.start(), 1, 1
-            elif len(token) > 1:
-                at = match.start() + 1  # quotes in prose are not strings: look for braces inside them too
-            continue
         if token in "{[":
             depth += 1
-            deepest = max(deepest, depth)
         elif token in "}]":
             depth -= 1
             if depth == 0:
-                found.append(Span(begin, match.end(), deepest))
+                return match.end()
         elif token == '"':
-            break  # a string that never ends: the object is unfinished
-    if depth:
-        found.append(Span(begin, -1, deepest))
-    return found
+            return -1  # a string that never ends
+    return -1
 
 
 def read(text: str) -> object:

@@ -34,9 +34,8 @@ CONTEXT = PromptContext(
 def test_both_languages_show_the_same_figures(language: str):
     prompt = render("ashare-daily", replace(CONTEXT, language=language))
     assert prompt.id == f"ashare-daily.{language}" and prompt.version == "1"
-    assert "symbol|last|change_pct|return_20d|rsi_14|new" in prompt.user
-    assert "600519.SH|1368.00|1.20|0.0812|61.34|-" in prompt.user
-    assert "000338.SZ|13.05|-0.40|-0.02|-|7" in prompt.user
+    assert "symbol|return_20d|rsi_14|new\n000338.SZ|-0.02|-|7\n600519.SH|0.0812|61.34|-\n" in prompt.user
+    assert "symbol|last|change_pct\n000338.SZ|13.05|-0.40\n600519.SH|1368.00|1.20\n" in prompt.user
     assert "600036.SH|0.1200|-0.0150|800" in prompt.user
     assert "ex-dividend tomorrow" in prompt.user
     assert "json" in prompt.system  # DashScope and DeepSeek refuse JSON mode without the word
@@ -46,7 +45,7 @@ def test_both_languages_show_the_same_figures(language: str):
 def test_only_what_is_offered_or_held_can_be_named():
     schema = json.loads(render("ashare-daily", CONTEXT).schema)
     item = schema["properties"]["decisions"]["items"]
-    assert item["properties"]["instrument"]["enum"] == ["600519.SH", "000338.SZ", "600036.SH"]
+    assert item["properties"]["instrument"]["enum"] == ["000338.SZ", "600036.SH", "600519.SH"]
     assert set(item["required"]) == set(item["properties"]) and item["additionalProperties"] is False
 
 
@@ -59,6 +58,15 @@ def test_the_hash_names_the_text():
 def test_the_system_part_does_not_move_between_cycles():
     later = replace(CONTEXT, as_of=datetime(2020, 6, 2, 7, tzinfo=UTC), equity="990000.00", holdings=(), notes=())
     assert render("ashare-daily", CONTEXT).system == render("ashare-daily", later).system
+
+
+def test_four_fifths_of_the_prompt_stand_still_while_only_quotes_move():
+    rows = tuple(replace(CONTEXT.candidates[0], symbol=f"{600000 + n}.SH") for n in range(20))
+    moved = tuple(replace(row, last="1370.00", change_pct="1.35") for row in reversed(rows))
+    first, second = (render("ashare-daily", replace(CONTEXT, candidates=each)) for each in (rows, moved))
+    one, other = first.system + first.user, second.system + second.user
+    same = next(n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    assert same / len(other) >= 0.8
 
 
 @pytest.mark.parametrize(
@@ -75,7 +83,7 @@ def test_the_system_part_does_not_move_between_cycles():
 def test_outside_text_cannot_leave_its_cell(hostile: str):
     rows = (replace(CONTEXT.candidates[0], name=hostile, industry=hostile),)
     prompt = render("ashare-daily", replace(CONTEXT, candidates=rows, notes=(hostile,)))
-    assert prompt.user.count("</data>") == prompt.user.count("<data ") == 4
+    assert prompt.user.count("</data>") == prompt.user.count("<data ") == 5
     table = prompt.user.split('<data id="instruments">\n')[1].split("\n</data>")[0].splitlines()
     assert [line.count("|") for line in table] == [2, 2, 2]
     assert not any(sign in prompt.user for sign in ("\x1b", "\u202e", "{{", "```", "49"))
