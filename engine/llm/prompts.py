@@ -91,7 +91,7 @@ def render(template_id: str, context: PromptContext) -> Prompt:
     template = builtin(template_id, context.language)
     if len(context.candidates) > MAX_CANDIDATES:
         raise ConfigError(f"{len(context.candidates)} candidates in one prompt, at most {MAX_CANDIDATES}")
-    symbols = sorted({row.symbol for row in (*context.candidates, *context.holdings)})
+    symbols = sorted({row.symbol for row in context.candidates} | {row.symbol for row in context.holdings})
     values = {
         "as_of": context.as_of.isoformat(timespec="seconds"),
         "trading_day": context.trading_day.isoformat(),

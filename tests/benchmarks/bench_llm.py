@@ -102,9 +102,8 @@ def main() -> None:
         print(f"parse, {count} decisions, {len(text)} bytes: {1 / spent:,.0f} replies/s")
     for count in (8, 50, 200):
         wide = context(1, count)
-        print(
-            f"prompt, {count} candidates x {len(FEATURES)} features: {best(lambda w=wide: render('ashare-daily', w), number=20) * 1e3:.2f} ms"
-        )
+        spent = best(lambda wide=wide: render("ashare-daily", wide), number=20)
+        print(f"prompt, {count} candidates x {len(FEATURES)} features: {spent * 1e3:.2f} ms")
     for count in (8, 50):
         prefix = common_prefix(render("ashare-daily", context(1, count)), render("ashare-daily", context(2, count)))
         print(f"prefix shared by cycles of one session, {count} candidates: {prefix:.0%} of characters")
