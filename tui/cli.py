@@ -113,6 +113,7 @@ def _console(engine: "Engine", arguments: argparse.Namespace, settings: Settings
             theme=settings.config.theme,
             ascii=settings.config.ascii,
             readonly=arguments.readonly,
+            clock=SystemClock(),
         )
         app.run()
     finally:

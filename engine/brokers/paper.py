@@ -79,17 +79,13 @@ class PaperBroker:
         self._book = effects.book
 
     def see(self, quotes: Sequence[Quote]) -> None:
-        """Remember the newest row of each name, and the volume of its last whole session."""
+        """Remember the newest row of each name."""
         for quote in quotes:
-            known = self._quotes.get(quote.symbol)
-            if known is not None and known.trading_day < quote.trading_day and known.volume:
-                self._volumes[quote.symbol] = known.volume
             self._quotes[quote.symbol] = quote
 
     def remember_volumes(self, volumes: Mapping[str, int]) -> None:
-        """Volumes of the last whole session, for names whose own tape has not shown one yet."""
-        for symbol, volume in volumes.items():
-            self._volumes.setdefault(symbol, volume)
+        """Each name's volume in its last whole session, in quantity units: what an auction of unknown volume is measured by."""
+        self._volumes = dict(volumes)
 
     def last_price(self, symbol: str) -> int:
         """The newest known price in price units; 0 where there is none."""

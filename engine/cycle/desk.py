@@ -28,12 +28,14 @@ from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
 from engine.cycle.recovery import recover, resume_point
 from engine.cycle.schedule import next_slot
+from engine.cycle.steps import last_volume
 from engine.exchange import Phase, calendar, charged_by, open_account
 from engine.exchange.corporate import CorporateAction, book_dividend
 from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
 from engine.store import Books
 
 _A_SECOND = timedelta(seconds=1)
+_VOLUME_DAYS = 5
 _CANNOT_TRADE = frozenset({Phase.CLOSED, Phase.LUNCH})
 
 
@@ -104,8 +106,15 @@ class Desk:
             if isinstance(event, QuoteEvent):
                 self.broker.see([event.quote])
             elif isinstance(event, SessionEvent):
-                self.trading_day = event.day
+                self._turn(event)
         self.now = to
+
+    def _turn(self, event: SessionEvent) -> None:
+        """A session turned; as a day begins, what traded on the last one is known, the same after a restart as before it."""
+        self.trading_day = event.day
+        if event.kind is SessionKind.PRE_OPEN:
+            snapshot = self.equipment.tape.snapshot(event.at, sorted(self.instruments), history_days=_VOLUME_DAYS)
+            self.broker.remember_volumes(last_volume(snapshot))
 
     # -- time -------------------------------------------------------------------------------------------------------------
 
@@ -149,7 +158,7 @@ class Desk:
             if isinstance(event, DividendEvent) and event.symbol in self.broker.account().positions:
                 records += self._distribution(event)
             if isinstance(event, SessionEvent):
-                self.trading_day = event.day
+                self._turn(event)
         prints = [
             (event.quote, event.bar) for event in events if isinstance(event, QuoteEvent) and event.quote.symbol in self.instruments
         ]

@@ -46,12 +46,12 @@ class Standing:
 
 
 def analyze(snapshot: Snapshot, mandate: Mandate, account: Account, previous_session: date) -> Seen:
-    """Features of all, the screened candidates, and who is stale. Holdings are always among the candidates."""
+    """Features of all, the screened candidates, and who is stale. Holdings that give a quote are always among the candidates."""
     figures = features(snapshot)
     chosen = screen(snapshot, figures, top=mandate.top, by=mandate.by)
-    held = tuple(symbol for symbol in sorted(account.positions) if symbol not in chosen)
-    last_day = last_bar_day(snapshot)
     quoted = {quote.symbol: quote for quote in snapshot.quotes}
+    held = tuple(symbol for symbol in sorted(account.positions) if symbol not in chosen and symbol in quoted)
+    last_day = last_bar_day(snapshot)
     stale = tuple(
         symbol for symbol in sorted(quoted) if max(last_day.get(symbol, date.min), _printed_on(quoted[symbol])) < previous_session
     )
@@ -74,14 +74,23 @@ def last_volume(snapshot: Snapshot) -> dict[str, int]:
     return dict(daily.group_by("symbol").last().select("symbol", "volume").iter_rows())
 
 
-def market_value(account: Account, quotes: Mapping[str, Quote], instruments: Mapping[str, Instrument]) -> int:
-    """What the positions are worth at the last known prices, in money units; a name without a price counts at cost."""
-    total = 0
-    for symbol, position in account.positions.items():
-        quote = quotes.get(symbol)
-        price = quote.last if quote is not None else 0
-        total += instruments[symbol].units.notional(price, position.quantity) if price else position.cost
-    return total
+def prices_of(snapshot: Snapshot) -> dict[str, int]:
+    """The newest price of each name, in price units: its quote's, else the close of its last bar."""
+    daily = snapshot.bars.filter(snapshot.bars["interval"] == "1d")
+    prices: dict[str, int] = dict(daily.group_by("symbol").last().select("symbol", "close").iter_rows())
+    return prices | {quote.symbol: quote.last for quote in snapshot.quotes if quote.last}
+
+
+def worth(symbol: str, account: Account, prices: Mapping[str, int], instruments: Mapping[str, Instrument]) -> int:
+    """What one holding is worth in money units; at cost where no price was ever known."""
+    position = account.positions[symbol]
+    price = prices.get(symbol, 0)
+    return instruments[symbol].units.notional(price, position.quantity) if price else position.cost
+
+
+def equity_of(account: Account, prices: Mapping[str, int], instruments: Mapping[str, Instrument]) -> int:
+    """Cash and holdings at the given prices, in money units."""
+    return account.cash + sum(worth(symbol, account, prices, instruments) for symbol in account.positions)
 
 
 def prompt_context(
@@ -90,12 +99,13 @@ def prompt_context(
     """Everything the prompt may say, already as text; nothing in it was known after the snapshot's as_of."""
     quotes = {quote.symbol: quote for quote in snapshot.quotes}
     units = next(iter(instruments.values())).units
-    equity = account.cash + market_value(account, quotes, instruments)
+    prices = prices_of(snapshot)
+    equity = equity_of(account, prices, instruments)
     holdings = []
     for symbol, position in sorted(account.positions.items()):
-        worth = units.notional(quotes[symbol].last, position.quantity) if symbol in quotes else position.cost
-        weight = worth * PPM // equity if equity > 0 else 0
-        gain = (worth - position.cost) * PPM // position.cost if position.cost else 0
+        value = worth(symbol, account, prices, instruments)
+        weight = value * PPM // equity if equity > 0 else 0
+        gain = (value - position.cost) * PPM // position.cost if position.cost else 0
         sellable = plain(account.sellable(symbol, snapshot.trading_day), units.quantity, places=0)
         name = instruments[symbol].name
         holdings.append(HoldingRow(symbol, name, _fraction(weight), _fraction(gain), sellable))
@@ -134,6 +144,7 @@ SHOWN: tuple[str, ...] = ("return_1", "return_5", "return_20", "rsi_14", "volati
 def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standing, instruments: Mapping[str, Instrument]) -> View:
     """The desk and the market as the rules see them; pure, so that a replay sees the same."""
     quotes = {quote.symbol: quote for quote in snapshot.quotes}
+    prices = prices_of(snapshot)
     account = standing.account
     planned: dict[str, int] = {}
     for working in standing.working.values():
@@ -145,6 +156,7 @@ def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standi
         account=account,
         instruments=instruments,
         quotes=quotes,
+        prices=prices,
         limits={symbol: limits_of(instruments[symbol], quotes[symbol], snapshot.trading_day) for symbol in quotes},
         session_volume=last_volume(snapshot),
         stale=frozenset(seen.stale),
@@ -152,7 +164,7 @@ def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standi
         trading_day=snapshot.trading_day,
         trading_state=standing.trading_state,
         books_reconciled=standing.reconciled,
-        equity=account.cash + market_value(account, quotes, instruments),
+        equity=equity_of(account, prices, instruments),
         equity_day_start=standing.equity_day_start,
         equity_peak=standing.equity_peak,
         planned=planned,
@@ -170,13 +182,8 @@ def limits_of(instrument: Instrument, quote: Quote, day: date) -> tuple[int, int
 
 def held_weights(account: Account, snapshot: Snapshot, instruments: Mapping[str, Instrument]) -> dict[str, int]:
     """Current weights in ppm of equity, for strategies that rebalance."""
-    quotes = {quote.symbol: quote for quote in snapshot.quotes}
-    equity = account.cash + market_value(account, quotes, instruments)
+    prices = prices_of(snapshot)
+    equity = equity_of(account, prices, instruments)
     if equity <= 0:
         return {}
-    weights = {}
-    for symbol, position in account.positions.items():
-        price = quotes[symbol].last if symbol in quotes else 0
-        value = instruments[symbol].units.notional(price, position.quantity) if price else position.cost
-        weights[symbol] = value * PPM // equity
-    return weights
+    return {symbol: worth(symbol, account, prices, instruments) * PPM // equity for symbol in account.positions}

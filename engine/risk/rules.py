@@ -25,6 +25,7 @@ from engine.risk.policy import Policy
 class View:
     """What the rules may look at: the account as booked, the snapshot's prices, the desk's state. Money in money units.
 
+    `prices` are marks: the newest known price of each name, also of one that gives no quote today (then only exits wait for it).
     `planned` is money already committed by earlier orders of the same batch and by orders still open, per instrument (buys
     positive, sells negative); `cash_free` is cash less every reservation.
     """
@@ -32,6 +33,7 @@ class View:
     account: Account
     instruments: Mapping[str, Instrument]
     quotes: Mapping[str, Quote]
+    prices: Mapping[str, int]
     limits: Mapping[str, tuple[int, int] | None]
     session_volume: Mapping[str, int]
     stale: frozenset[str]
@@ -47,7 +49,7 @@ class View:
 
     def mark(self, symbol: str) -> int:
         """The price a position is worth, price units; raises KeyError or ValueError where there is none, and the rule denies."""
-        price = self.quotes[symbol].last
+        price = self.prices[symbol]
         if price <= 0:
             raise ValueError(f"no price for {symbol}")
         return price
