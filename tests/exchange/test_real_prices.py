@@ -112,7 +112,8 @@ def test_three_years_of_daily_bars_on_four_boards_keep_their_limits() -> None:
             narrow = price_limits(treated, on, units(row["pre_close"]), sessions_listed=None) or PriceLimits(0, 0)
             counts["st up"] += units(row["close"]) == narrow.up
             counts["st down"] += units(row["close"]) == narrow.down
-    assert counts == {"traded": 238_791, "free": 30, "up": 1_393, "down": 459, "st up": 712, "st down": 590}
+    # The names without a recorded ST state: 712 closes at +5 %, 622 at -5 %, a few of them by chance while the limit was 10 %.
+    assert counts == {"traded": 238_791, "free": 30, "up": 1_393, "down": 459, "st up": 712, "st down": 622}
 
 
 def test_the_whole_market_on_one_day_keeps_its_limits_on_every_board() -> None:
@@ -133,6 +134,4 @@ def test_the_whole_market_on_one_day_keeps_its_limits_on_every_board() -> None:
         assert limits.down <= units(row["low"]) <= units(row["high"]) <= limits.up, row
         at_limit[instrument.board] += units(row["price"]) in (limits.up, limits.down)
     assert (seen, free) == (5_406, ["C屹唐"])
-    assert (
-        at_limit == {"main_sh": 26, "main_sz": 30, "chinext": 7, "star": 3, "bse_old": 1, "bse": 0} or sum(at_limit.values()) == 67
-    )
+    assert +at_limit == {"main_sh": 26, "main_sz": 30, "chinext": 7, "star": 3, "bse_old": 1}
