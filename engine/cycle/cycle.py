@@ -31,6 +31,7 @@ from engine.core.journal import (
 )
 from engine.core.order import Order, OrderStatus
 from engine.core.text import safe_text
+from engine.cycle.alerting import ended_alert, risk_alerts
 from engine.cycle.asking import ask
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
@@ -122,7 +123,8 @@ class _Running:
 
     def end(self, state: CycleState, reason: str) -> CycleState:
         """The ending, with its reason."""
-        records: list[Record] = [self._moved(state, safe_text(reason, limit=300, one_line=True))]
+        told = safe_text(reason, limit=300, one_line=True)
+        records: list[Record] = [self._moved(state, told), ended_alert(self.desk, self.cycle_id, state, told)]
         self.scene.write(records, key=f"{self.cycle_id}/end")
         return state
 
@@ -206,7 +208,8 @@ class _Running:
                 created_at=scene.now,
             )
             created.append(OrderCreated(order, proposal.reserved))
-        self._step(CycleState.EXECUTING, VerdictsGiven(self.cycle_id, self.desk, ruling.verdicts), *created)
+        alerts = risk_alerts(self.desk, self.cycle_id, scene.trading_day, ruling.verdicts)
+        self._step(CycleState.EXECUTING, VerdictsGiven(self.cycle_id, self.desk, ruling.verdicts), *alerts, *created)
         return ruling
 
     def execute(self) -> None:

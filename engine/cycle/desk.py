@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from engine.brokers import PaperBroker, Working
+from engine.core.errors import CalendarUnknown
 from engine.core.ids import cycle_id
 from engine.core.instrument import Instrument
 from engine.core.journal import (
@@ -136,11 +137,22 @@ class Desk:
 
     def step(self, due: datetime) -> None:
         """Move to `due`: first what the tape says up to then, then the cycle that is due then."""
-        slot = self.next_slot_shown = self.next_slot()
+        slot = self.next_slot()
         self.follow(due)
         if slot is not None and slot <= due:
             self._last_slot = slot
             self.run(slot, "schedule")
+        self.next_slot_shown = self._following_slot()
+
+    def _following_slot(self) -> datetime | None:
+        """The next scheduled cycle of this session or the one after it, for people to see."""
+        if self.equipment.tape.next_at() is None or self._last_slot is None:
+            return None
+        try:
+            until = self.calendar.next_session(self.calendar.local_day(self.now))
+        except CalendarUnknown:
+            return None
+        return next_slot(self.mandate.schedule, self.calendar, self._last_slot, until)
 
     def follow(self, due: datetime) -> None:
         """Move to `due` with the tape alone: orders fill and expire, no cycle begins."""
