@@ -34,9 +34,13 @@ def writer(home: Path) -> sqlite3.Connection:
     """
     path = home / DATABASE
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives -wal and -shm the mode of the database
+        # SQLite gives -wal and -shm the mode of the database. Only ever made, never reopened: closing a second descriptor of an
+        # open database would drop this process's locks on it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
-        raise LedgerError(f"{path} cannot be opened for writing: {error.strerror}") from None
+        raise LedgerError(f"{path} cannot be made: {error.strerror}") from None
     connection = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None, cached_statements=512)
     try:
         _harden(connection)
