@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import io
 import re
 import sqlite3
@@ -64,6 +65,8 @@ def main() -> None:
         args.out.mkdir(parents=True, exist_ok=True)
         build_ashare(source, args.out)
         build_us(bokeh, args.out)
+        sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(args.out.glob("*.parquet"))]
+        (args.out / "SHA256SUMS").write_text("".join(sums))
 
 
 def build_ashare(source: Path, out: Path) -> None:

@@ -1,7 +1,12 @@
-"""The embedded sample market: where its files lie and how they are read, with one plain line when they cannot be."""
+"""The embedded sample market: where its files lie and how they are read, with one plain line when they cannot be.
+
+Each file is checked against SHA256SUMS before the Parquet decoder sees a byte of it: the decoder may abort on damaged input.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +15,7 @@ from engine.core.errors import DataError
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MARK = "ashare_daily.parquet"
+_SUMS = "SHA256SUMS"
 _MEND = "reinstall kanpan, or rebuild it with scripts/build_sample.py"
 
 DAILY_COLUMNS = (
@@ -57,19 +63,28 @@ def us_daily(directory: Path) -> pl.DataFrame:
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> pl.DataFrame:
+    data = _bytes(path)
+    if not data:
+        raise DataError(f"sample market: {path} is empty; {_MEND}")
+    sums = _bytes(path.with_name(_SUMS)).decode("ascii", "replace").splitlines()
+    if f"{hashlib.sha256(data).hexdigest()}  {path.name}" not in sums:
+        raise DataError(f"sample market: {path} is corrupt (its checksum is not the one in {_SUMS}); {_MEND}")
     try:
-        if path.stat().st_size == 0:
-            raise DataError(f"sample market: {path} is empty; {_MEND}")
-        table = pl.read_parquet(path)
-    except FileNotFoundError as error:
-        raise DataError(f"sample market: {path} is missing; {_MEND}") from error
-    except OSError as error:
-        raise DataError(f"sample market: {path} cannot be read: {error.strerror or error}; {_MEND}") from error
+        table = pl.read_parquet(io.BytesIO(data))
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"sample market: {path} is corrupt; {_MEND}") from error
+        raise DataError(f"sample market: {path} is not Parquet; {_MEND}") from error
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise DataError(f"sample market: {path} has no column {missing[0]}; {_MEND}")
     if table.is_empty():
         raise DataError(f"sample market: {path} holds no rows; {_MEND}")
     return table.select(columns)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"sample market: {path} is missing; {_MEND}") from error
+    except OSError as error:
+        raise DataError(f"sample market: {path} cannot be read: {error.strerror}; {_MEND}") from error

@@ -1,6 +1,9 @@
-"""A snapshot: the market as one cycle may see it, immutable, named by the hash of its content, kept as one Parquet file.
+"""A snapshot: the market as one cycle may see it, immutable, named by the hash of its content, kept as one file.
 
-instruments, quotes, bars ──► freeze (nothing known after as_of) ──► content_hash ──► write HH/HASH.parquet ──► read (verified)
+instruments, quotes, bars ──► freeze (nothing known after as_of) ──► content_hash ──► write HH/HASH.snapshot ──► read (verified)
+
+The file is one line, `kanpan-snapshot-1 SHA256`, and the Parquet bytes it is the SHA-256 of: a reader checks the bytes before any
+of them reaches the Parquet decoder, which does not only raise on damaged input but may abort its threads.
 """
 
 from __future__ import annotations
@@ -120,7 +123,7 @@ def content_hash(snapshot: Snapshot) -> str:
 
 
 def write(snapshot: Snapshot, directory: Path) -> str:
-    """Keep `snapshot` as `directory/HH/HASH.parquet`, durable when this returns; returns the hash. Writing it again is a no-op.
+    """Keep `snapshot` as `directory/HH/HASH.snapshot`, durable when this returns; returns the hash. Writing it again is a no-op.
 
     Raises DataError when the disk refuses.
     """
@@ -128,11 +131,12 @@ def write(snapshot: Snapshot, directory: Path) -> str:
     target = _path(directory, name)
     buffer = io.BytesIO()
     snapshot.bars.write_parquet(buffer, compression="lz4", statistics=False, metadata={_METADATA_KEY: _header(snapshot).decode()})
+    body = buffer.getbuffer()
     try:
-        if target.exists() and target.stat().st_size == buffer.tell():
+        if target.exists() and _sealed(target.read_bytes()) is not None:
             return name
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _replace(target, buffer.getbuffer())
+        _replace(target, (_seal(body), body))
         _sync_directory(directory)
     except OSError as error:
         raise DataError(f"snapshot {name[:12]} cannot be written to {directory}: {error.strerror}") from error
@@ -146,13 +150,15 @@ def read(directory: Path, name: str) -> Snapshot:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"snapshot {name[:12]} cannot be read from {directory}: {error.strerror}") from error
+    body = _sealed(data)
+    if body is None:
+        raise DataError(f"snapshot {name[:12]} in {directory} is damaged and cannot be replayed")
     try:
-        header = json.loads(pl.read_parquet_metadata(io.BytesIO(data))[_METADATA_KEY])
-        bars = pl.read_parquet(io.BytesIO(data))
-        snapshot = _rebuilt(header, bars)
+        header = json.loads(pl.read_parquet_metadata(io.BytesIO(body))[_METADATA_KEY])
+        snapshot = _rebuilt(header, pl.read_parquet(io.BytesIO(body)))
         found = content_hash(snapshot)
     except (pl.exceptions.PolarsError, OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"snapshot {name[:12]} in {directory} is damaged and cannot be replayed") from error
+        raise DataError(f"snapshot {name[:12]} in {directory} was not written by this program") from error
     if found != name:
         raise DataError(f"snapshot {name[:12]} in {directory} was altered: its content hashes to {found[:12]}")
     return snapshot
@@ -259,16 +265,27 @@ def _quote(row: list[Any]) -> Quote:
 
 
 def _path(directory: Path, name: str) -> Path:
-    return directory / name[:2] / f"{name}.parquet"
+    return directory / name[:2] / f"{name}.snapshot"
 
 
-def _replace(target: Path, data: memoryview) -> None:
-    """Put `data` at `target` whole or not at all: a temporary file beside it, flushed, then renamed."""
+def _seal(body: memoryview) -> bytes:
+    return f"{FORMAT} {hashlib.sha256(body).hexdigest()}\n".encode()
+
+
+def _sealed(data: bytes) -> memoryview | None:
+    """The Parquet bytes of a whole file; None when it is torn or altered."""
+    body = memoryview(data)[len(_seal(memoryview(b""))) :]
+    return body if data.startswith(_seal(body)) else None
+
+
+def _replace(target: Path, parts: tuple[bytes | memoryview, ...]) -> None:
+    """Put `parts` at `target` whole or not at all: a temporary file beside it, flushed, then renamed."""
     temporary = target.with_name(f".{target.stem}.{os.getpid()}.{threading.get_ident()}.tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(handle)
         temporary.replace(target)
