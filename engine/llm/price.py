@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
-from engine.llm.model import Usage
+from engine.llm.model import Prompt, Usage
 
 BEIJING = timezone(timedelta(hours=8))
 
@@ -49,3 +49,12 @@ def cost(usage: Usage, rates: Rates) -> str:
     total = (fresh * rates.input + usage.tokens_cached * rates.cached + usage.tokens_out * rates.output) / rates.per
     text = f"{total:f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+def estimate(prompt: Prompt, max_tokens: int, rates: Rates) -> str:
+    """A ceiling for what a call may cost, before it is made: one token a byte, nothing cached, the longest reply.
+
+    Byte-level tokenizers never make more tokens than there are bytes (English makes about a quarter), so a budget that admits the
+    estimate is not overdrawn by the call. `max_tokens` bounds thinking too.
+    """
+    return cost(Usage(len(f"{prompt.text}{prompt.schema}".encode("utf-8", "replace")) + 64, max_tokens), rates)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from importlib.resources import files
 
-from jinja2 import StrictUndefined, Template
+from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.core.errors import ConfigError
@@ -20,8 +20,16 @@ from engine.llm.model import Prompt, make_prompt
 from engine.llm.schema import SCHEMA_ID, decision_schema
 
 MAX_CANDIDATES = 500
+MAX_PROMPT_CHARS = 400_000
 MAX_NAME = 24
 MAX_NOTE = 200
+VALUES = (
+    *("as_of", "trading_day", "market", "currency", "cash", "equity", "max_position", "max_gross"),
+    *("instruments", "features", "holdings", "quotes", "notes"),
+)
+"""What a template may name."""
+
+_ALLOWED = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If, nodes.Not, nodes.And, nodes.Or)
 _DIVIDER = "\n=== user ===\n"
 _BREAKS_FENCE = str.maketrans(dict.fromkeys('|<>`{}[]\\"\n\t', " "))
 _FRONT_MATTER_KEYS = {"id", "version", "market", "language", "schema"}
@@ -82,13 +90,13 @@ class PromptTemplate:
     user: Template
 
 
-def render(template_id: str, context: PromptContext) -> Prompt:
-    """The prompt of `template_id` in the context's language.
+def render(template_id: str, context: PromptContext, template: PromptTemplate | None = None) -> Prompt:
+    """The prompt of `template_id` in the context's language, from `template` where a library (library.py) has its own.
 
     Names, industries and notes are stripped of control characters, markup and table signs, so that they can be read but never
-    close the fence they stand in. Raises ConfigError where there is no such template.
+    close the fence they stand in. Raises ConfigError where there is no such template, or the prompt comes out too long.
     """
-    template = builtin(template_id, context.language)
+    template = template or builtin(template_id, context.language)
     if len(context.candidates) > MAX_CANDIDATES:
         raise ConfigError(f"{len(context.candidates)} candidates in one prompt, at most {MAX_CANDIDATES}")
     symbols = sorted({row.symbol for row in context.candidates} | {row.symbol for row in context.holdings})
@@ -107,11 +115,14 @@ def render(template_id: str, context: PromptContext) -> Prompt:
         "quotes": _quotes_table(context.candidates),
         "notes": "\n".join(f"- {_plain(note, MAX_NOTE)}" for note in context.notes),
     }
+    system, user = template.system.render(values).strip(), template.user.render(values).strip()
+    if len(system) + len(user) > MAX_PROMPT_CHARS:
+        raise ConfigError(f"prompt {template.id}.{template.language} comes to more than {MAX_PROMPT_CHARS} characters")
     return make_prompt(
         id=f"{template.id}.{template.language}",
         version=template.version,
-        system=template.system.render(values).strip(),
-        user=template.user.render(values).strip(),
+        system=system,
+        user=user,
         schema=decision_schema(symbols),
     )
 
@@ -139,7 +150,21 @@ def read_template(text: str, name: str) -> PromptTemplate:
     if facts["schema"] != SCHEMA_ID:
         raise ConfigError(f"{name}: unknown reply schema {facts['schema']!r}; this version knows {SCHEMA_ID}")
     environment = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return PromptTemplate(**facts, system=environment.from_string(system), user=environment.from_string(user))
+    try:
+        for part in (system, user):
+            _only_fills_in(environment.parse(part), name)
+        return PromptTemplate(**facts, system=environment.from_string(system), user=environment.from_string(user))
+    except TemplateError as fault:
+        raise ConfigError(f"{name}: {fault}") from None
+
+
+def _only_fills_in(tree: nodes.Template, name: str) -> None:
+    """A template names values and asks whether they are there; it computes nothing, so it can neither reach out nor blow up."""
+    for node in tree.find_all(nodes.Node):
+        if not isinstance(node, _ALLOWED):
+            raise ConfigError(f"{name}: line {node.lineno}: {type(node).__name__} is not allowed in a template")
+        if isinstance(node, nodes.Name) and node.name not in VALUES:
+            raise ConfigError(f"{name}: line {node.lineno}: unknown value {node.name!r}; there are {', '.join(VALUES)}")
 
 
 def _instruments_table(context: PromptContext) -> str:
@@ -159,7 +184,7 @@ def _features_table(candidates: Sequence[CandidateRow]) -> str:
     """By symbol: the figures of closed bars stand still between the cycles of a session, and the provider's cache then holds."""
     names = list(dict.fromkeys(name for row in _by_symbol(candidates) for name in row.features))
     head = "|".join(["symbol", *(_plain(name, MAX_NAME) for name in names)])
-    rows = ["|".join([row.symbol, *(_figure(row.features.get(name)) for name in names)]) for row in _by_symbol(candidates)]
+    rows = ["|".join([row.symbol, *(shown(row.features.get(name)) for name in names)]) for row in _by_symbol(candidates)]
     return "\n".join([head, *rows])
 
 
@@ -171,7 +196,8 @@ def _by_symbol(candidates: Sequence[CandidateRow]) -> list[CandidateRow]:
     return sorted(candidates, key=lambda row: row.symbol)
 
 
-def _figure(value: float | int | str | None) -> str:
+def shown(value: float | int | str | None) -> str:
+    """A feature as the tables print it: four significant digits, `-` where it is not known."""
     if value is None or value != value:
         return "-"
     if isinstance(value, float):

@@ -1,0 +1,98 @@
+"""Holds a model's reasons against what it was shown: sources must name a figure, numbers must be one.
+
+Decision + the figures of its prompt ──check_evidence()──► what is borne out, what is not
+
+Nothing here changes a decision. An unverified number is for the record, for the screen, and for risk to cap.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from engine.core.decision import Decision
+from engine.core.units import PPM
+from engine.llm.prompts import PromptContext, shown
+
+_NUMBER = re.compile(r"(?<![\w.])[-+−]?\d{1,12}(?:,\d{3})*(?:\.\d{1,8})?(?![\w.]*\d)")
+_WINDOW = re.compile(r"\d+")
+_HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`verified` and `unverified` are the numbers of the reasoning, as written; `unknown_sources` name nothing that was shown."""
+
+    verified: tuple[str, ...]
+    unverified: tuple[str, ...]
+    unknown_sources: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything quoted was really there. Reasons without any number or source are sound: they claim nothing."""
+        return not self.unverified and not self.unknown_sources
+
+
+def figures_of(context: PromptContext) -> dict[str, dict[str, str]]:
+    """Every figure the prompt shows, by symbol and column, as it stands there."""
+    figures: dict[str, dict[str, str]] = {}
+    for row in context.candidates:
+        named = {name: shown(value) for name, value in row.features.items()}
+        figures[row.symbol] = {"last": row.last, "change_pct": row.change_pct, **named}
+    for held in context.holdings:
+        figures.setdefault(held.symbol, {}).update(weight=held.weight, pnl=held.pnl, sellable=held.sellable)
+    return figures
+
+
+def check_evidence(decision: Decision, figures: Mapping[str, Mapping[str, str]], *, price_scale: int) -> Evidence:
+    """Which numbers of the reasoning and which sources are borne out by what was shown of that instrument.
+
+    A number counts as shown when a figure rounds (or is cut) to it at the number's own precision, in either sign ("fell 3.2"),
+    as a fraction or as a percentage; when it is the decision's own weight, confidence, stop or target; or when it is the window
+    in a column's name ("20-day return"). `price_scale` is the price units of one (core/units.py).
+    """
+    mine = figures.get(decision.instrument, {})
+    values = [value for value in map(_decimal, mine.values()) if value is not None]
+    own = [Decimal(decision.target_weight_ppm) / PPM, Decimal(decision.confidence_ppm) / PPM]
+    own += [Decimal(price) / price_scale for price in (decision.stop_loss, decision.take_profit) if price]
+    windows = {found for name in mine for found in _WINDOW.findall(name)}
+    verified: list[str] = []
+    unverified: list[str] = []
+    for text in _numbers(decision.reasoning.replace(decision.instrument, " ")):
+        stands = text.lstrip("+-−") in windows or _stands(text, [*values, *own])
+        (verified if stands else unverified).append(text)
+    unknown = tuple(source for source in decision.sources if not _names_a_figure(source, figures))
+    return Evidence(tuple(verified), tuple(unverified), unknown)
+
+
+def _numbers(text: str) -> Iterator[str]:
+    for name in re.findall(r"[A-Za-z_]+_\d+", text):
+        text = text.replace(name, " ")  # a column's name is not a number
+    for match in _NUMBER.finditer(text):
+        yield match.group()
+
+
+def _stands(text: str, values: list[Decimal]) -> bool:
+    number = abs(Decimal(text.replace(",", "").replace("−", "-")))
+    step = Decimal(1).scaleb(int(number.as_tuple().exponent))
+    return any(
+        abs(abs(value) - number) < step
+        for figure in values
+        for value in (figure, figure * _HUNDRED, figure / _HUNDRED)
+        if number or not value
+    )
+
+
+def _names_a_figure(source: str, figures: Mapping[str, Mapping[str, str]]) -> bool:
+    symbol, _, column = source.rpartition(".")
+    return column in figures.get(symbol, {})
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None
