@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 USAGE = {
@@ -82,7 +84,7 @@ Behaviour = Callable[[Request], None]
 class FakeServer:
     """`script` answers requests in order, its last entry for ever; `requests` keeps what was asked."""
 
-    def __init__(self, *script: Behaviour) -> None:
+    def __init__(self, *script: Behaviour, certificate: Path | None = None) -> None:
         self.requests: list[Request] = []
         self.gone = threading.Event()
         outer = self
@@ -103,7 +105,12 @@ class FakeServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        scheme = "http" if certificate is None else "https"
+        self.base_url = f"{scheme}://127.0.0.1:{self._server.server_port}/v1"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
@@ -114,8 +121,8 @@ class FakeServer:
 
 
 @contextlib.contextmanager
-def serving(*script: Behaviour) -> Iterator[FakeServer]:
-    server = FakeServer(*script)
+def serving(*script: Behaviour, certificate: Path | None = None) -> Iterator[FakeServer]:
+    server = FakeServer(*script, certificate=certificate)
     try:
         yield server
     finally:
