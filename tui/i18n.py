@@ -54,7 +54,7 @@ class Words:
         known = {name: self.get(_VOCABULARY.get(name, "-"), value) for name, value in params}
         return _HOLE.sub(lambda hole: known.get(hole[1], "?"), template)
 
-    def keys(self) -> frozenset[str]:
+    def key_set(self) -> frozenset[str]:
         """Every key of this language, for the test that languages match."""
         return frozenset(self._table)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.errors import StyleSyntaxError
 from rich.style import Style
+from textual.color import ColorParseError
 from textual.theme import Theme
 
 from engine.core.errors import ConfigError
@@ -21,6 +22,7 @@ _GROUND = frozenset(
     {"background", "foreground", "primary", "secondary", "accent", "warning", "error", "success", "surface", "panel", "boost"}
 )
 _GROUND_OPTIONAL = frozenset({"boost"})
+_ANSI_GROUND = {True: "ansi_black", False: "ansi_white"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,11 @@ def load_theme(path: Path) -> ConsoleTheme:
     _same_keys(path, "ink.", set(table["ink"]), set(INKS), set())
     name = str(table["name"])
     try:
-        textual = Theme(name=f"kanpan-{name}", dark=bool(table["dark"]), ansi=bool(table["ansi"]), **table["ground"])
+        dark, ansi = bool(table["dark"]), bool(table["ansi"])
+        variables = {"ansi-background": _ANSI_GROUND[dark], "ansi-foreground": _ANSI_GROUND[not dark]} if ansi else {}
+        textual = Theme(name=f"kanpan-{name}", dark=dark, ansi=ansi, variables=variables, **table["ground"])
         textual.to_color_system().generate()
-    except (TypeError, ValueError) as error:
+    except (ColorParseError, TypeError, ValueError) as error:
         raise ConfigError(f"{path.name}: ground: {error}") from error
     return ConsoleTheme(name, textual, {ink: _style(path, ink, text) for ink, text in table["ink"].items()})
 

@@ -17,12 +17,13 @@ def spark(values: Sequence[float], width: int, rows: int, steps: str = EIGHTHS) 
         return []
     if not values:
         return [" " * width] * rows
-    sampled = [
-        values[min(len(values) - 1, (column + 1) * len(values) // width if len(values) >= width else column * len(values) // width)]
-        for column in range(width)
-    ]
+    sampled = [values[_last_of_bucket(column, len(values), width)] for column in range(width)]
     low, high = min(sampled), max(sampled)
     levels = len(steps) - 1
     full = rows * levels
     heights = [1 + round((value - low) / (high - low) * (full - 1)) if high > low else full // 2 for value in sampled]
     return ["".join(steps[max(0, min(levels, height - (rows - 1 - row) * levels))] for height in heights) for row in range(rows)]
+
+
+def _last_of_bucket(column: int, count: int, width: int) -> int:
+    return (column + 1) * count // width - 1 if count >= width else column * count // width

@@ -36,7 +36,7 @@ def _average(row: OrderRow, face: Face) -> Span:
 
 COLUMNS: tuple[Column[OrderRow], ...] = (
     Column("time", 11, lambda row, face: (stamp(row.at, face.market, "%m-%d %H:%M"), "dim"), "left", lambda row: row.at),
-    Column("side", 4, _side, "left", lambda row: row.side),
+    Column("side", 4, _side, "left"),
     Column("code", 9, lambda row, face: (row.symbol, "text"), "left", lambda row: row.symbol, most=16, snug=True),
     Column("status", 7, _status, "left", lambda row: row.status, zh=6),
     Column("ordered", 6, lambda row, face: (trimmed(row.quantity), "text"), "right", most=12),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 from textual.geometry import Offset
 
+from engine.core.text import safe_text
 from tui.editor import Editor
 from tui.face import Face
 from tui.widgets.frame import exactly
@@ -24,12 +25,12 @@ class CommandRow(Painted):
 
     def say(self, text: str) -> None:
         """A short message until the next one; empty shows the hint."""
-        self._said = text
+        self._said = safe_text(text, limit=400, one_line=True)
         self.settle()
 
     def ask(self, question: str, typed: str | None = None) -> None:
         """Show a question; `typed` is what has been answered so far where a word is wanted. An empty question ends it."""
-        self._ask, self._typed = question, typed
+        self._ask, self._typed = safe_text(question, limit=400, one_line=True), typed
         self.settle()
 
     def edit(self, prompt: str, editor: Editor | None) -> None:

@@ -109,7 +109,7 @@ class LineLog(Lines):
 
     def _wrap(self, block: Block, width: int) -> list[Row]:
         if block.row:
-            return [block.row]
+            return [_whole_spans(block.row, width)]
         text = safe_text(block.text).expandtabs(2)
         room = width - span_width((block.gutter,))
         pieces = wrap(text, max(2, room))
@@ -122,6 +122,12 @@ class LineLog(Lines):
             more = (f"{self.face.glyphs.more} {self.face.words.t(block.more_key, count=left_out)}", "faint")
             rows.insert(0 if block.tail else len(rows), (block.gutter, more))
         return rows
+
+
+def _whole_spans(row: Row, width: int) -> Row:
+    while len(row) > 1 and span_width(row) > width:
+        row = row[:-1]
+    return row
 
 
 def _tokens(text: str, ink: str) -> list[tuple[int, int, str]]:

@@ -17,6 +17,8 @@ from tui.widgets.painted import Row, Span
 
 R = TypeVar("R")
 GAP = 1
+BLOCK_INKS = frozenset({"critical"})
+"""Inks with a ground of their own: only the word stands on it, not the rest of its cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,9 @@ class LineTable(Lines, Generic[R]):
             if spans:
                 spans.append((" " * GAP, "text"))
             safe = text if text.isascii() and text.isprintable() else safe_text(text, limit=cells * 2 + 8, one_line=True)
-            spans.append((fit(safe, cells, align=column.align, ellipsis=self.face.glyphs.more), ink))
+            fitted = fit(safe, cells, align=column.align, ellipsis=self.face.glyphs.more)
+            shown = fitted.rstrip() if ink in BLOCK_INKS else fitted
+            spans += [(shown, ink), (fitted[len(shown) :], "text")] if len(shown) < len(fitted) else [(fitted, ink)]
         return tuple(spans)
 
     def _columns_now(self, width: int) -> list[tuple[Column[R], int]]:

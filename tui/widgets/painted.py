@@ -8,6 +8,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from engine.core.text import safe_text
 from tui.face import Face
 
 Span = tuple[str, str]
@@ -94,10 +95,10 @@ class Painted(Widget):
             self._painted = [self.compose_row(line, width) for line in range(height)]
         if y >= height:
             return Strip.blank(width)
+        return Strip([self._segment(text, ink) for text, ink in self._painted[y] if text]).adjust_cell_length(width)
+
+    def _segment(self, text: str, ink: str) -> Segment:
+        """The last gate before the terminal: whatever a subclass let through, nothing but printable text leaves."""
         inks = self.face.inks
-        segments = [
-            Segment(text, inks.on_cursor(ink[1:]) if ink.startswith(CURSOR) else inks.style(ink))
-            for text, ink in self._painted[y]
-            if text
-        ]
-        return Strip(segments).adjust_cell_length(width)
+        style = inks.on_cursor(ink[1:]) if ink.startswith(CURSOR) else inks.style(ink)
+        return Segment(text if text.isprintable() else safe_text(text, one_line=True), style)

@@ -1,0 +1,103 @@
+"""Two languages, one key set; what the engine says in codes is worded here, and stays data."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from console_fixture import busy_state
+from rich.cells import cell_len
+
+import tui
+from tui.actions import ACTIONS
+from tui.i18n import LANGUAGES, Words, load
+from tui.panels import alerts, orders, positions, quotes
+
+CODES = """CYCLE_STARTED{cycle,trigger} CYCLE_STATE{cycle,state} CYCLE_ENDED{cycle,state,reason} SNAPSHOT{hash,source,instruments}
+MODEL_REPLIED{model,outcome,latency_ms,tokens_in,tokens_out,cost} MODEL_ABSTAINED{model,reason} DECISION_REJECTED{instrument,code}
+RISK_CLAMP{instrument,rule,before,after} RISK_DENY{instrument,rule,observed,limit} ORDER{order,instrument,side,quantity,status,code}
+FILL{order,instrument,side,quantity,price,fees} DIVIDEND{instrument,cash,shares} SESSION{day,phase}
+DAY_SETTLED{day,equity,change} TRADING_HALTED{reason,by} TRADING_RESUMED{by} PAUSED{} RESUMED{} DATA_STALE{symbols}
+COMMAND_DONE{id,verb,outcome} COMMAND_REFUSED{id,verb,outcome} RECOVERED{cycle,state} REPLAY_FINISHED{} ENGINE_STOPPED{reason}
+LEDGER_FAILED{reason} OFFLINE_MODEL{} BOOKS_BALANCED{}"""
+EVERY_CODE = {name: set(filter(None, holes.split(","))) for name, holes in re.findall(r"([A-Z_]+)\{([a-z_,]*)\}", CODES)}
+COLUMNS = [column for room in (quotes, positions, orders, alerts) for column in room.COLUMNS]
+
+
+def test_both_languages_have_the_same_keys_and_the_same_holes() -> None:
+    english, chinese = load("en"), load("zh")
+    assert english.key_set() == chinese.key_set()
+    assert {key: english.holes(key) for key in english.key_set()} == {key: chinese.holes(key) for key in english.key_set()}
+
+
+def test_every_key_that_the_source_names_exists() -> None:
+    named = set()
+    for path in Path(tui.__file__).parent.rglob("*.py"):
+        named |= set(re.findall(r'\bt\(\s*"([a-z_]+\.[a-zA-Z_]+)"', path.read_text(encoding="utf-8")))
+    assert named
+    assert named <= load("en").key_set()
+
+
+def test_an_unknown_key_of_ours_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        load("en").t("no.such_key")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", EVERY_CODE)
+def test_every_code_is_worded_with_holes_that_the_engine_fills(code: str, language: str) -> None:
+    words = load(language)
+    assert words.holes(f"code.{code}") <= EVERY_CODE[code]
+    said = words.code(code, [(name, "x") for name in EVERY_CODE[code]])
+    assert "{" not in said
+    assert "?" not in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.key)
+def test_every_column_label_fits_its_column_with_room_for_the_sort_mark(column: quotes.Column[object], language: str) -> None:
+    width = column.zh if column.zh and language == "zh" else column.width
+    label = load(language).t(f"column.{column.key}")
+    assert cell_len(label) + (1 if column.sort and label else 0) <= width
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_of_a_state_fit_the_columns_that_show_them(language: str) -> None:
+    words = load(language)
+    widths = {column.key: column.zh if column.zh and language == "zh" else column.width for column in COLUMNS}
+    for section, column in (("order", "status"), ("side", "side"), ("flag", "flag")):
+        for key in words.key_set():
+            if key.startswith(f"{section}.") and key != "order.market":
+                assert cell_len(words.t(key)) <= widths[column], key
+    assert cell_len(words.t("order.market")) <= widths["price"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_action_has_a_label_of_at_most_twenty_cells_and_a_line_of_help(language: str) -> None:
+    words = load(language)
+    for action in ACTIONS:
+        assert 0 < cell_len(words.t(f"action.{action.id}")) <= 20
+        assert words.t(f"help.{action.id}")
+
+
+def test_an_unknown_code_is_shown_as_it_came_and_made_safe() -> None:
+    said = load("zh").code("NEW_THING", [("what", "\x1b]52;c;aGk=\x07[/red]\u202e")])
+    assert said == "NEW_THING what=]52;c;aGk=[/red]"
+
+
+def test_parameters_are_data_and_never_templates() -> None:
+    words = Words("en", {"code.ORDER": "Order {side} {instrument}", "side.buy": "buy"})
+    assert words.code("ORDER", [("side", "buy"), ("instrument", "{side}{0.__class__}")]) == "Order buy {side}{0.__class__}"
+
+
+def test_values_of_the_engine_are_translated_inside_sentences() -> None:
+    said = load("zh").code(
+        "ORDER", [("side", "buy"), ("quantity", "100"), ("instrument", "600519.SH"), ("status", "filled"), ("code", "")]
+    )
+    assert said == "委托 买 100 600519.SH：已成 "
+
+
+def test_the_fixture_uses_only_known_codes() -> None:
+    state = busy_state()
+    assert {row.code for row in (*state.alerts.view().rows.values(), *state.events.view().rows.values())} <= set(EVERY_CODE)
