@@ -92,7 +92,7 @@ class BarStore:
         closes = self._daily.group_by("trading_day").agg(pl.col("known_at").min()).sort("known_at")
         self._closes = tuple((row[1], row[0]) for row in closes.iter_rows())
         self._minutes = minutes.select(list(BAR_SCHEMA)).cast(BAR_SCHEMA).sort(order)
-        self._dividends = dividends.select(list(DIVIDEND_SCHEMA)).cast(DIVIDEND_SCHEMA).sort("symbol", "known_at", "ex_date")
+        self._dividends = dividends.select(list(DIVIDEND_SCHEMA)).cast(DIVIDEND_SCHEMA).sort(list(DIVIDEND_SCHEMA))
         self._instruments = instruments.select(list(INSTRUMENT_SCHEMA)).cast(INSTRUMENT_SCHEMA).sort("symbol")
 
     @classmethod
