@@ -60,8 +60,10 @@ def book_fill(account: Account, fill: Fill, *, sellable_on: date) -> Booking:
         raise BookingRefused(f"{fill.fill_id}: a fill needs a positive quantity and price")
     booking = _purchase(fill, sellable_on) if fill.side is Side.BUY else _sale(account, fill)
     left = account.cash + cash_of(booking.postings)
-    if left < 0:
-        raise BookingRefused(f"{fill.fill_id}: cash would fall to {left} units")
+    # A sale worth less than its five-yuan commission must not eat what open purchases have reserved.
+    floor = account.reserved if fill.side is Side.SELL and cash_of(booking.postings) < 0 else 0
+    if left < floor:
+        raise BookingRefused(f"{fill.fill_id}: cash would fall to {left} units, {floor} are needed")
     return booking
 
 

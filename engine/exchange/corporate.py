@@ -15,7 +15,7 @@ from engine.core.account import Account, Lot
 from engine.core.errors import RuleUnknown
 from engine.core.journal import LotChange, Posting
 from engine.core.units import UNITS, Market, Units, div_half_up
-from engine.exchange.booking import Booking, BookingRefused
+from engine.exchange.booking import Booking, BookingRefused, cash_of
 from engine.exchange.dated import since
 
 E8 = 10**8
@@ -151,7 +151,8 @@ def later(day: date, months_later: int) -> date:
 def book_sale_tax(before: Account, sale: Booking, symbol: str, sold_on: date, actions: Iterable[CorporateAction]) -> Booking:
     """The tax held back with a sale: `before` is the account as it was, `sale` what book_fill made of the fill.
 
-    Returns an empty booking when nothing is due. Part of the same event as the sale: apply it right after.
+    Returns an empty booking when nothing is due. Part of the same event as the sale: apply it right after. Tax beyond all free
+    cash stays a claim of the broker's outside the books, which never show cash below zero or below what open orders reserve.
     """
     mine = [action for action in actions if action.symbol == symbol]
     position = before.positions.get(symbol)
@@ -161,4 +162,5 @@ def book_sale_tax(before: Account, sale: Booking, symbol: str, sold_on: date, ac
     tax = sum(
         dividend_tax(lot.bought_on, lot.quantity - left[lot.lot_id], sold_on, mine) for lot in position.lots if lot.lot_id in left
     )
-    return Booking((), (Posting("cash", -tax), Posting("tax:dividend", tax)) if tax else ())
+    tax = min(tax, before.cash - before.reserved + cash_of(sale.postings))
+    return Booking((), (Posting("cash", -tax), Posting("tax:dividend", tax)) if tax > 0 else ())
