@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
 MAX_BYTES = 64 * 1024
@@ -108,7 +108,10 @@ def _constant(literal: str) -> Mark:
 def _number(literal: str) -> Decimal | Mark:
     if len(literal) > 40:
         return Mark(Unfit.NUMBER_RANGE, literal[:24])
-    value = Decimal(literal)
+    try:
+        value = Decimal(literal)
+    except InvalidOperation:  # an exponent beyond what Decimal itself can hold
+        return Mark(Unfit.NUMBER_RANGE, literal[:24])
     if len(value.as_tuple().digits) > MAX_DIGITS or not -24 <= value.adjusted() <= 24:
         return Mark(Unfit.NUMBER_RANGE, literal[:24])
     return value

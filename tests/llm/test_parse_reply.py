@@ -169,6 +169,8 @@ def test_more_than_64_kilobytes_is_not_read():
         ({"target_weight": Raw("-Infinity")}, "NOT_A_NUMBER"),
         ({"target_weight": Raw("1e400")}, "NUMBER_RANGE"),
         ({"target_weight": Raw("1e-400")}, "NUMBER_RANGE"),
+        ({"target_weight": Raw("1e" + "3" * 30)}, "NUMBER_RANGE"),
+        ({"target_weight": Raw("1e-" + "3" * 30)}, "NUMBER_RANGE"),
         ({"target_weight": Raw("9" * 5_000)}, "NUMBER_RANGE"),
         ({"target_weight": Raw("0." + "1" * 19)}, "NUMBER_RANGE"),
         ({"confidence": 1.5}, "CONFIDENCE_RANGE"),

@@ -9,8 +9,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from engine.core.errors import ConfigError
-from engine.llm import CandidateRow, HoldingRow, PromptContext, render
-from engine.llm.prompts import read_template
+from engine.core.instrument import Board, Instrument
+from engine.core.units import Market
+from engine.llm import CandidateRow, HoldingRow, PromptContext, parse_reply, render
+from engine.llm.prompts import builtin, read_template
 
 CONTEXT = PromptContext(
     as_of=datetime(2020, 6, 1, 7, tzinfo=UTC),
@@ -87,6 +89,22 @@ def test_outside_text_cannot_leave_its_cell(hostile: str):
     table = prompt.user.split('<data id="instruments">\n')[1].split("\n</data>")[0].splitlines()
     assert [line.count("|") for line in table] == [2, 2, 2]
     assert not any(sign in prompt.user for sign in ("\x1b", "\u202e", "{{", "```", "49"))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("market", ["ashare", "us", "crypto"])
+def test_every_market_has_its_template_in_both_languages(market: str, language: str):
+    prompt = render(f"{market}-daily", replace(CONTEXT, market=market, language=language))
+    assert prompt.id == f"{market}-daily.{language}"
+    assert builtin(f"{market}-daily", language).market == market
+    assert '{"decisions":[]}' in prompt.system and ("T+1" in prompt.system) == (market == "ashare")
+
+
+def test_the_example_in_a_template_cannot_pass_for_a_decision():
+    example = next(line for line in render("ashare-daily", CONTEXT).system.splitlines() if line.startswith('{"decisions":[{'))
+    offered = {"600519.SH": Instrument("600519.SH", Market.ASHARE, Board.MAIN_SH, "x")}
+    parsed = parse_reply(example, offered, max_weight_ppm=1_000_000)
+    assert parsed.decisions == () and [one.code for one in parsed.rejected] == ["UNKNOWN_INSTRUMENT"]
 
 
 def test_an_unknown_template_names_those_there_are():
