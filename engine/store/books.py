@@ -13,6 +13,7 @@ from engine.core.account import Account, Lot, Position
 from engine.core.errors import LedgerError
 from engine.core.ids import content_hash
 from engine.core.journal import (
+    Adjusted,
     AlertRaised,
     CommandQueued,
     ConfigRecorded,
@@ -110,6 +111,12 @@ class Books:
         """The highest equity ever marked, in money units; 0 for a desk that was never marked."""
         row = self._one("SELECT coalesce(max(equity), 0) FROM equity WHERE desk = ?", desk)
         return int(row[0]) if row else 0
+
+    def adjustments(self, desk: str) -> tuple[Adjusted, ...]:
+        """Every change of the books that was not a trade, oldest first."""
+        query = "SELECT j.seq, j.at, j.kind, j.payload FROM adjustments a JOIN journal j USING (seq) WHERE a.desk = ? ORDER BY a.seq"
+        found = (entry.record for entry in self._entries(query, desk))
+        return tuple(record for record in found if isinstance(record, Adjusted))
 
     # Orders --------------------------------------------------------------------------------------------------------------------
 

@@ -59,13 +59,14 @@ def refill(connection: sqlite3.Connection) -> int:
 
 def derive(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
     """Replay the journal of `source` into the empty projections of `target`; returns how many entries were read."""
+    from pydantic_core import from_json  # twice as fast as json; imported here to keep the ledger's own import light
+
     projector = Projector(target)
-    parse = json.JSONDecoder().raw_decode
     count = 0
     cursor = source.execute(_ROWS)
     while batch := cursor.fetchmany(FLUSH_EVERY):
         for kind, seq, at, payload in batch:
-            projector.apply(kind, seq, at, parse(payload)[0])
+            projector.apply(kind, seq, at, from_json(payload))
         projector.flush()
         count += len(batch)
     return count

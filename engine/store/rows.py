@@ -6,7 +6,7 @@ The writer uses it for one commit, the rebuild for a long stretch of the journal
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.core.errors import LedgerError
@@ -25,7 +25,7 @@ class Rows:
         self._name = table.name
         self._keys = table.keys
         self._held: dict[Key, Row | None] = {}
-        self._fresh: list[Row] = []
+        self._fresh: list[Key] = []
         self._new: dict[Key, Row] = {}
         self._dirty: dict[Key, bool] = {}
         self.column = {name: place for place, name in enumerate(names)}
@@ -48,7 +48,7 @@ class Rows:
 
     def add(self, *row: Any) -> None:
         """A row that nothing will touch again; a second one under the same key fails the whole transaction."""
-        self._fresh.append(list(row))
+        self._fresh.append(row)
 
     def new(self, *row: Any) -> None:
         """A row under a key that must not exist yet; it may change later. A second one fails at once or at the flush."""
@@ -102,7 +102,7 @@ class Rows:
         self._dirty.clear()
         self._fresh.clear()
 
-    def _insert_all(self, rows: list[Row]) -> None:
+    def _insert_all(self, rows: Sequence[Sequence[Any]]) -> None:
         try:
             self._connection.executemany(self._insert, rows)
         except sqlite3.IntegrityError as error:

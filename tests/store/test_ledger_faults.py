@@ -200,18 +200,20 @@ def test_fifty_kills_lose_no_acknowledged_entry(home: Path) -> None:
             finally:
                 os._exit(99)
         os.close(write_end)
-        time.sleep(dice.uniform(0.005, 0.08))
+        if life % 5:  # most die at work, at any moment after their first entry; each fifth may die while it opens
+            os.read(read_end, 1)
+        time.sleep(dice.uniform(0.0, 0.05))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         kills += os.WIFSIGNALED(status)
         with os.fdopen(read_end, "rb") as acknowledged:
-            numbers = [int(line) for line in acknowledged.read().split(b"\n")[:-1]]
+            numbers = [int(line) for line in acknowledged.read().split(b"\n")[1 if life % 5 else 0 : -1]]
         working += bool(numbers)
         with Ledger.open(home, clock=Ticking()) as ledger:
             assert not numbers or ledger.head.seq >= numbers[-1]
             with ledger.reader() as view:
                 assert sum(view.balances(DESK).values()) == 0
-    assert (kills, working > 25) == (50, True)
+    assert (kills, working >= 30) == (50, True)
     sound(home)
 
 
