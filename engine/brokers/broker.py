@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from engine.core.account import Account
 from engine.core.journal import Adjusted, Filled, OrderMoved
 from engine.core.order import Order, OrderStatus
 from engine.exchange import Charged
+from engine.exchange.corporate import CorporateAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,11 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A broker's whole state: the account and every open order by id. Immutable: nothing changes before the ledger has it."""
+    """A broker's whole state: the account, every open order by id, distributions received. Immutable until the ledger agrees."""
 
     account: Account
     working: Mapping[str, Working]
+    actions: Mapping[str, tuple[CorporateAction, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,38 +9,32 @@ Every method computes what would be; `adopt` makes it so once the ledger has it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from engine.brokers.broker import Book, Effects, Working
+from engine.brokers.execution import Venue, claimed, execute, lot_of, with_action
 from engine.core.account import Account
-from engine.core.errors import KanpanError
-from engine.core.ids import fill_id
 from engine.core.instrument import Instrument
-from engine.core.journal import Adjusted, Filled, OrderMoved
+from engine.core.journal import Adjusted, Distribution, Filled, OrderMoved, PrintMet
 from engine.core.market import Bar, Quote
-from engine.core.order import OPEN_STATUSES, Fill, Order, OrderStatus, OrderType, Side
+from engine.core.order import Order, OrderStatus, OrderType, Side
 from engine.core.units import Market
 from engine.exchange import (
-    Booking,
     Charged,
     FeeSchedule,
     accepts_orders,
     apply_booking,
-    book_fill,
     calendar,
     exchange_of,
-    fees,
     kernel,
     on_tick,
     price_limits,
     quantity_problem,
     sessions_listed,
-    settles_on,
     tick_of,
     worst_case_cost,
 )
-from engine.exchange.fees import plus
+from engine.exchange.corporate import CorporateAction, book_dividend
 
 PARTICIPATION_PPM = 100_000
 """A paper order takes at most this share of a bar's volume: market_rules §7, ten per cent."""
@@ -54,17 +48,14 @@ class PaperBroker:
     """One desk's simulated exchange account."""
 
     def __init__(self, desk: str, market: Market, schedule: FeeSchedule, instruments: Mapping[str, Instrument]) -> None:
-        self._desk = desk
-        self._calendar = calendar(market)
-        self._schedule = schedule
-        self._instruments = instruments
+        self._venue = Venue(desk, instruments, calendar(market), schedule)
         self._quotes: dict[str, Quote] = {}
         self._volumes: dict[str, int] = {}
         self._book = Book(Account(desk, "", 0, 0, 0, 0), {})
 
-    def load(self, account: Account, working: Mapping[str, Working]) -> None:
+    def load(self, book: Book) -> None:
         """Begin from what the ledger holds."""
-        self._book = Book(account, dict(working))
+        self._book = book
 
     def account(self) -> Account:
         """Cash and positions, with what open orders reserve and claim."""
@@ -98,19 +89,21 @@ class PaperBroker:
         """Send orders at `at`; each is accepted or rejected with its code, in the order given."""
         book, records = self._book, list[Record]()
         for order in orders:
-            records.append(OrderMoved(order.order_id, self._desk, OrderStatus.SUBMITTED))
+            records.append(OrderMoved(order.order_id, self._venue.desk, OrderStatus.SUBMITTED))
             code, reserved = self._problem(book, order, at)
             if code:
-                records.append(OrderMoved(order.order_id, self._desk, OrderStatus.REJECTED, code))
+                records.append(OrderMoved(order.order_id, self._venue.desk, OrderStatus.REJECTED, code))
                 continue
-            records.append(OrderMoved(order.order_id, self._desk, OrderStatus.ACCEPTED))
+            records.append(OrderMoved(order.order_id, self._venue.desk, OrderStatus.ACCEPTED))
             working = Working(order, OrderStatus.ACCEPTED, 0, 0, reserved, Charged())
-            book = _claimed(Book(book.account, {**book.working, order.order_id: working}))
+            book = claimed(Book(book.account, {**book.working, order.order_id: working}, book.actions))
         return Effects(tuple(records), book)
 
     def deny(self, orders: Sequence[Order], code: str) -> Effects:
         """Orders that were created but may not leave any more."""
-        return Effects(tuple(OrderMoved(order.order_id, self._desk, OrderStatus.DENIED, code) for order in orders), self._book)
+        return Effects(
+            tuple(OrderMoved(order.order_id, self._venue.desk, OrderStatus.DENIED, code) for order in orders), self._book
+        )
 
     def cancel(self, order_id: str, code: str) -> Effects:
         """Withdraw what is left of an order; nothing happens for one that is not open."""
@@ -122,14 +115,14 @@ class PaperBroker:
 
     def _closed(self, order_ids: Sequence[str], status: OrderStatus, code: str) -> Effects:
         working = {key: value for key, value in self._book.working.items() if key not in order_ids}
-        records = tuple(OrderMoved(order_id, self._desk, status, code) for order_id in order_ids)
-        return Effects(records, _claimed(Book(self._book.account, working)))
+        records = tuple(OrderMoved(order_id, self._venue.desk, status, code) for order_id in order_ids)
+        return Effects(records, claimed(Book(self._book.account, working, self._book.actions)))
 
     def _problem(self, book: Book, order: Order, at: datetime) -> tuple[str, int]:
         """Why the exchange would refuse this order ('' when it would not), and the cash a buy must hold back."""
-        instrument, day = self._instruments[order.instrument], order.trading_day
+        instrument, day = self._venue.instruments[order.instrument], order.trading_day
         quote = self._quotes.get(order.instrument)
-        if not accepts_orders(self._calendar.phase(at, instrument), exchange_of(instrument)):
+        if not accepts_orders(self._venue.calendar.phase(at, instrument), exchange_of(instrument)):
             return "SESSION_CLOSED", 0
         if quote is None or quote.suspended:
             return "INSTRUMENT_SUSPENDED", 0
@@ -144,14 +137,14 @@ class PaperBroker:
         problem = quantity_problem(instrument, order.side, order.quantity, sellable, order.order_type, day)
         if problem or order.side is Side.SELL:
             return problem, 0
-        reserved = worst_case_cost(instrument, order.quantity, order.limit_price, day, self._schedule)
+        reserved = worst_case_cost(instrument, order.quantity, order.limit_price, day, self._venue.schedule)
         return ("CASH_INSUFFICIENT", 0) if reserved > book.account.cash - book.account.reserved else ("", reserved)
 
     def limits(self, quote: Quote) -> tuple[int, int] | None:
         """(limit-up, limit-down) of a name on the quote's day; None without limits. Published limits win over computed ones."""
         if quote.limit_up and quote.limit_down:
             return quote.limit_up, quote.limit_down
-        instrument = self._instruments[quote.symbol]
+        instrument = self._venue.instruments[quote.symbol]
         limits = price_limits(
             instrument, quote.trading_day, quote.pre_close, sessions_listed=sessions_listed(instrument, quote.trading_day)
         )
@@ -165,95 +158,39 @@ class PaperBroker:
         for quote, bar in prints:
             due = [item for item in book.working.values() if item.order.instrument == quote.symbol]
             for working in sorted(due, key=lambda item: (item.order.created_at, item.order.order_id)):
-                filled = self._match_one(book, working, quote, bar)
+                met = self._print(working, quote, bar)
+                if met is None:
+                    continue
+                filled = execute(self._venue, book, working, met, quote.trading_day, quote.known_at, quote.source)
                 if filled is not None:
                     record, book = filled
                     records.append(record)
         return Effects(tuple(records), book)
 
-    def _match_one(self, book: Book, working: Working, quote: Quote, bar: Bar | None) -> tuple[Filled, Book] | None:
-        order = working.order
+    def _print(self, working: Working, quote: Quote, bar: Bar | None) -> PrintMet | None:
+        """What an order meets at this row of the tape; None where the row is no print it could trade at."""
+        order, instrument = working.order, self._venue.instruments[quote.symbol]
         if quote.suspended or not quote.last or order.created_at >= quote.known_at:
             return None
-        band = self.limits(quote)
-        up, down = band if band is not None else (0, 0)
-        side = kernel.BUY if order.side is Side.BUY else kernel.SELL
-        lot = self._lot(order.instrument)
+        up, down = self.limits(quote) or (0, 0)
+        lot = lot_of(instrument)
         if quote.auction:
-            if quote.print_volume:
-                cap = kernel.participation_cap(quote.print_volume, PARTICIPATION_PPM)
-            else:
-                cap = kernel.participation_cap(self._volumes.get(quote.symbol, 0), AUCTION_SHARE_PPM)
-            quantity, price, _ = kernel.match_print(
-                side, kernel.LIMIT, working.remaining, order.limit_price, 0, quote.last, cap, up, down, lot
-            )
-        elif bar is not None and bar.start >= order.created_at:
-            cap = kernel.participation_cap(bar.volume, PARTICIPATION_PPM)
-            prices = (bar.open, bar.high, bar.low, bar.close)
-            slippage = tick_of(self._instruments[order.instrument], quote.trading_day)
-            quantity, price, _ = kernel.match_bar(
-                side, kernel.LIMIT, working.remaining, order.limit_price, 0, *prices, cap, up, down, slippage, lot
-            )
-        else:
+            available = kernel.participation_cap(quote.print_volume, PARTICIPATION_PPM)
+            if not quote.print_volume:
+                available = kernel.participation_cap(self._volumes.get(quote.symbol, 0), AUCTION_SHARE_PPM)
+            return PrintMet("auction", 0, 0, 0, quote.last, available, up, down, 0, lot)
+        if bar is None or bar.start < order.created_at:
             return None
-        return self._fill(book, working, quantity, price, quote) if quantity else None
+        available = kernel.participation_cap(bar.volume, PARTICIPATION_PPM)
+        slippage = tick_of(instrument, quote.trading_day)
+        return PrintMet("bar", bar.open, bar.high, bar.low, bar.close, available, up, down, slippage, lot)
 
-    def _lot(self, symbol: str) -> int:
-        """Partial fills come in whole lots, as they do where the other side's orders are whole lots."""
-        return 100 if self._calendar.market is Market.ASHARE else self._instruments[symbol].step
-
-    def _fill(self, book: Book, working: Working, quantity: int, price: int, quote: Quote) -> tuple[Filled, Book] | None:
-        order, instrument = working.order, self._instruments[working.order.instrument]
-        charge = fees(instrument, order.side, price, quantity, quote.trading_day, self._schedule, working.charged)
-        notional = instrument.units.notional(price, quantity)
-        fill = Fill(
-            fill_id=fill_id(order.order_id, working.fills + 1),
-            order_id=order.order_id,
-            desk=self._desk,
-            cycle_id=order.cycle_id,
-            instrument=order.instrument,
-            side=order.side,
-            quantity=quantity,
-            price=price,
-            notional=notional,
-            fees=charge,
-            trading_day=quote.trading_day,
-            at=quote.known_at,
-            source=quote.source,
-        )
-        try:
-            booking: Booking = book_fill(book.account, fill, sellable_on=settles_on(instrument, quote.trading_day, self._calendar))
-        except KanpanError:
-            return None  # the books cannot take it: no fill, the order stays and expires
-        remaining = working.remaining - quantity
-        status = OrderStatus.PARTIALLY_FILLED if remaining else OrderStatus.FILLED
-        charged = Charged(
-            working.charged.quantity + quantity, working.charged.notional + notional, plus(working.charged.fees, charge)
-        )
-        reserved = 0
-        if remaining and order.side is Side.BUY:
-            whole = worst_case_cost(instrument, order.quantity, order.limit_price, order.trading_day, self._schedule)
-            reserved = max(0, whole - charged.notional - charged.fees.total)
-        after = replace(
-            working, status=status, filled=working.filled + quantity, fills=working.fills + 1, reserved=reserved, charged=charged
-        )
-        open_orders = {key: value for key, value in book.working.items() if key != order.order_id}
-        if status in OPEN_STATUSES:
-            open_orders[order.order_id] = after
-        account = apply_booking(book.account, booking)
-        return Filled(fill, status, reserved, booking.lots, booking.postings), _claimed(Book(account, open_orders))
-
-    def adjust(self, adjustment_id: str, instrument: str, reason: str, booking: Booking) -> Effects:
-        """A corporate action or another change of the books that is not a trade."""
-        record = Adjusted(self._desk, adjustment_id, instrument, reason, booking.lots, booking.postings)
-        return Effects((record,), _claimed(Book(apply_booking(self._book.account, booking), self._book.working)))
-
-
-def _claimed(book: Book) -> Book:
-    """The book with its reservations and claims counted again from the open orders."""
-    reserved = sum(item.reserved for item in book.working.values())
-    claims: dict[str, int] = {}
-    for item in book.working.values():
-        if item.order.side is Side.SELL:
-            claims[item.order.instrument] = claims.get(item.order.instrument, 0) + item.remaining
-    return Book(replace(book.account, reserved=reserved, pending_sells=claims), book.working)
+    def distribute(self, adjustment_id: str, action: CorporateAction) -> Effects:
+        """Cash and new shares of an ex-date, before the open; nothing for a name that is not held."""
+        booking = book_dividend(self._book.account, action)
+        if not booking.postings and not booking.lots:
+            return Effects((), self._book)
+        terms = Distribution(action.ex_date.isoformat(), action.cash_e8, action.bonus_e8, action.transfer_e8)
+        record = Adjusted(self._venue.desk, adjustment_id, action.symbol, "DISTRIBUTION", booking.lots, booking.postings, terms)
+        book = with_action(self._book, action)
+        return Effects((record,), claimed(Book(apply_booking(book.account, booking), book.working, book.actions)))

@@ -229,6 +229,26 @@ class OrderMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class PrintMet:
+    """The print an order met, as far as the matching kernel looked at it, so that the fill can be computed again.
+
+    `kind` is `auction` (one price, `close`) or `bar`; prices and day limits in price units (0 = none), `available` what the order
+    was allowed to take and `lot` in quantity units, `slippage` in price units.
+    """
+
+    kind: str = ""
+    open: int = 0
+    high: int = 0
+    low: int = 0
+    close: int = 0
+    available: int = 0
+    limit_up: int = 0
+    limit_down: int = 0
+    slippage: int = 0
+    lot: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """An execution with its whole booking: the order's new state, lots after, postings that sum to zero, reservation left."""
 
@@ -237,6 +257,17 @@ class Filled:
     reserved: int
     lots: tuple[LotChange, ...]
     postings: tuple[Posting, ...]
+    met: PrintMet = PrintMet()
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """The terms of a distribution in 1e-8 per share: cash in currency, bonus and transferred shares; `ex_date` ISO, '' for none."""
+
+    ex_date: str = ""
+    cash_e8: int = 0
+    bonus_e8: int = 0
+    transfer_e8: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +280,7 @@ class Adjusted:
     reason: str
     lots: tuple[LotChange, ...]
     postings: tuple[Posting, ...]
+    terms: Distribution = Distribution()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from engine.brokers import Effects, PaperBroker
 from engine.core.account import Account, Lot
 from engine.core.decision import Decision
 from engine.core.errors import KanpanError, LedgerError
-from engine.core.ids import order_id
 from engine.core.instrument import Instrument
 from engine.core.journal import (
     CycleClaimed,
@@ -23,21 +22,21 @@ from engine.core.journal import (
     CycleState,
     DecisionsMade,
     ItemRejected,
-    OrderCreated,
     Record,
     SnapshotFrozen,
     TradingState,
+    TradingStateMoved,
     VerdictsGiven,
 )
-from engine.core.order import Order, OrderStatus
+from engine.core.order import OrderStatus
 from engine.core.text import safe_text
 from engine.cycle.alerting import ended_alert, risk_alerts
 from engine.cycle.asking import ask
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
-from engine.cycle.steps import Seen, Standing, analyze, held_weights, prompt_context, risk_view
+from engine.cycle.steps import Seen, Standing, analyze, held_weights, offered_in, orders_of, prompt_context, rule
 from engine.llm import render
-from engine.risk import Ruling, judge
+from engine.risk import Ruling
 from engine.store.snapshot import Snapshot, write
 from engine.strategies import agree, equal_weight
 
@@ -61,13 +60,19 @@ class Scene:
         self.equipment.ledger.write(records, key=key, blobs=blobs)
         self.equipment.observer.recorded(self.mandate.desk, records)
 
-    def standing(self, *, reconciled: bool) -> Standing:
-        """The account, the working orders and the desk's state as they are now."""
+    def standing(self) -> Standing:
+        """The account, the working orders and the desk's state as they are now; a HALT file is written down before it is obeyed."""
+        desk = self.mandate.desk
         with self.equipment.ledger.reader() as books:
-            state = books.trading_state(self.mandate.desk).state
-        if self.equipment.halted_outside():
+            state = books.trading_state(desk).state
+        if state is not TradingState.HALTED and self.equipment.halted_outside():
             state = TradingState.HALTED
-        return Standing(self.broker.account(), self.broker.working(), state, reconciled, self.equity_day_start, self.equity_peak)
+            self.write([TradingStateMoved(desk, state, "HALT file", "person")])
+        return Standing(self.broker.account(), self.broker.working(), state, self.equity_day_start, self.equity_peak)
+
+
+class _Ambiguous(Exception):
+    """The broker's books and the ledger's are not the same; nothing may trade until a person has looked."""
 
 
 class _Abstained(Exception):
@@ -79,15 +84,19 @@ def run_cycle(scene: Scene, cycle_id: str, trigger: str, slot: datetime) -> Cycl
     cycle = _Running(scene, cycle_id)
     cycle.claim(trigger, slot)
     try:
-        reconciled = cycle.reconcile()
+        cycle.reconcile()
         snapshot, digest = cycle.fetch()
         seen = cycle.analyze(snapshot, digest)
         decisions = cycle.decide(snapshot, seen)
-        cycle.rule(snapshot, seen, decisions, reconciled=reconciled)
+        cycle.rule(snapshot, seen, decisions)
         cycle.execute()
         return cycle.settle()
     except _Abstained as reason:
         return cycle.end(CycleState.ABSTAINED, str(reason))
+    except _Ambiguous as difference:
+        halted = TradingStateMoved(cycle.desk, TradingState.HALTED, str(difference), "rule:reconcile")
+        scene.write([halted])
+        return cycle.end(CycleState.AMBIGUOUS, str(difference))
     except LedgerError:
         raise
     except KanpanError as error:
@@ -135,14 +144,15 @@ class _Running:
         self.scene.write([claimed], key=f"{self.cycle_id}/claim")
         self._step(CycleState.RECONCILING)
 
-    def reconcile(self) -> bool:
-        """Compare the broker's account with the ledger's; a difference is a verdict, not a surprise."""
+    def reconcile(self) -> None:
+        """Compare the broker's account with the ledger's; a difference halts the desk."""
         with self.scene.equipment.ledger.reader() as books:
             booked = books.account(self.desk)
         held = self.scene.broker.account()
         same = (booked.cash, booked.reserved, _lots(booked)) == (held.cash, held.reserved, _lots(held))
+        if not same:
+            raise _Ambiguous(f"BOOKS_DIFFER: ledger cash={booked.cash} broker cash={held.cash}")
         self._step(CycleState.FETCHING)
-        return same
 
     def fetch(self) -> tuple[Snapshot, str]:
         """Freeze the market as it can be known now, on disk under its hash."""
@@ -175,11 +185,11 @@ class _Running:
         account = scene.broker.account()
         rejected: tuple[ItemRejected, ...] = ()
         if mandate.strategy == "baseline":
-            held = held_weights(account, snapshot, scene.instruments)
+            held = held_weights(account, snapshot)
             decisions = equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm)
         else:
-            prompt = render(mandate.prompt_id, prompt_context(mandate, snapshot, seen, account, scene.instruments))
-            offered = {symbol: scene.instruments[symbol] for symbol in seen.candidates}
+            prompt = render(mandate.prompt_id, prompt_context(mandate, snapshot, seen, account))
+            offered = offered_in(snapshot, seen)
             opinions, rejected, failures = ask(scene.mandate, scene.equipment, self.cycle_id, prompt, offered)
             if not opinions:
                 raise _Abstained("; ".join(failures) or "no model")
@@ -187,27 +197,11 @@ class _Running:
         self._step(CycleState.RISK, DecisionsMade(self.cycle_id, self.desk, decisions, rejected))
         return decisions
 
-    def rule(self, snapshot: Snapshot, seen: Seen, decisions: Sequence[Decision], *, reconciled: bool) -> Ruling:
+    def rule(self, snapshot: Snapshot, seen: Seen, decisions: Sequence[Decision]) -> Ruling:
         """Risk disposes: verdicts and orders in the one transaction that also opens EXECUTING."""
         scene = self.scene
-        standing = scene.standing(reconciled=reconciled)
-        view = risk_view(scene.mandate, snapshot, seen, standing, scene.instruments)
-        ruling = judge(view, scene.mandate.policy, decisions, scene.mandate.fees)
-        created: list[Record] = []
-        for proposal in ruling.proposals:
-            order = Order(
-                order_id=order_id(self.cycle_id, f"{proposal.instrument}:{proposal.side}"),
-                desk=self.desk,
-                cycle_id=self.cycle_id,
-                instrument=proposal.instrument,
-                side=proposal.side,
-                order_type=proposal.order_type,
-                quantity=proposal.quantity,
-                limit_price=proposal.limit_price,
-                trading_day=scene.trading_day,
-                created_at=scene.now,
-            )
-            created.append(OrderCreated(order, proposal.reserved))
+        ruling = rule(scene.mandate, snapshot, seen, scene.standing(), decisions)
+        created = orders_of(ruling, scene.mandate, self.cycle_id, scene.trading_day, scene.now)
         alerts = risk_alerts(self.desk, self.cycle_id, scene.trading_day, ruling.verdicts)
         self._step(CycleState.EXECUTING, VerdictsGiven(self.cycle_id, self.desk, ruling.verdicts), *alerts, *created)
         return ruling
@@ -217,7 +211,7 @@ class _Running:
         scene = self.scene
         with scene.equipment.ledger.reader() as books:
             created = [item.order for item in books.orders_of(self.cycle_id) if item.status is OrderStatus.INITIALIZED]
-        halted = scene.standing(reconciled=True).trading_state is TradingState.HALTED
+        halted = scene.standing().trading_state is TradingState.HALTED
         effects: Effects = scene.broker.deny(created, "STATE_HALTED") if halted else scene.broker.submit(created, scene.now)
         self._step(CycleState.SETTLING, *effects.records)
         scene.broker.adopt(effects)

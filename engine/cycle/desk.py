@@ -11,7 +11,9 @@ import itertools
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from engine.brokers import PaperBroker, Working
+from engine.brokers import Book, PaperBroker, Working
+from engine.brokers.execution import claimed, with_action
+from engine.brokers.fold import action_of
 from engine.core.errors import CalendarUnknown
 from engine.core.ids import cycle_id
 from engine.core.instrument import Instrument
@@ -24,6 +26,7 @@ from engine.core.journal import (
     Record,
     TradingState,
 )
+from engine.core.order import OrderStatus
 from engine.cycle.cycle import Scene, run_cycle
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
@@ -31,7 +34,7 @@ from engine.cycle.recovery import recover, resume_point
 from engine.cycle.schedule import next_slot
 from engine.cycle.steps import last_volume
 from engine.exchange import Phase, calendar, charged_by, open_account
-from engine.exchange.corporate import CorporateAction, book_dividend
+from engine.exchange.corporate import CorporateAction
 from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
 from engine.store import Books
 
@@ -88,12 +91,19 @@ class Desk:
         recover(self._scene(), unfinished)
 
     def _load(self, books: Books) -> None:
+        """The broker's book from the projections: the account, the open orders, the distributions its lots received."""
+        desk = self.mandate.desk
         working: dict[str, Working] = {}
-        for item in books.open_orders(self.mandate.desk):
-            fills = books.fills_of(item.order.order_id)
-            status, charged = item.status, charged_by(fills)
-            working[item.order.order_id] = Working(item.order, status, item.filled, len(fills), item.reserved, charged)
-        self.broker.load(books.account(self.mandate.desk), working)
+        for item in books.open_orders(desk):
+            if item.status is not OrderStatus.INITIALIZED:
+                fills = books.fills_of(item.order.order_id)
+                charged = charged_by(fills)
+                working[item.order.order_id] = Working(item.order, item.status, item.filled, len(fills), item.reserved, charged)
+        book = Book(books.account(desk), working)
+        for adjusted in books.adjustments(desk):
+            if adjusted.terms.ex_date and adjusted.instrument in book.account.positions:
+                book = with_action(book, action_of(adjusted))
+        self.broker.load(claimed(book))
         curve = books.equity(self.mandate.desk, limit=10_000)
         if curve:
             self.equity = curve[-1].equity
@@ -197,7 +207,7 @@ class Desk:
             observer.quoted(self.mandate.desk, quotes)
 
     def _distribution(self, event: DividendEvent) -> Sequence[Record]:
-        """Cash and new shares of an ex-date, before the open. The tape gives per ten shares, the rulebook wants 1e-8 per share."""
+        """The tape gives per ten shares, the rulebook wants 1e-8 per share."""
         action = CorporateAction(
             event.symbol,
             event.ex_date,
@@ -205,13 +215,7 @@ class Desk:
             bonus_e8=event.bonus_per_10 * 10,
             transfer_e8=event.transfer_per_10 * 10,
         )
-        booking = book_dividend(self.broker.account(), action)
-        if not booking.postings and not booking.lots:
-            return ()
-        per_ten = f"cash_per_10={event.cash_per_10} bonus_per_10={event.bonus_per_10} transfer_per_10={event.transfer_per_10}"
-        reason = f"DISTRIBUTION: ex_date={event.ex_date} {per_ten}"
-        name = f"{self.mandate.desk}:{event.symbol}:{event.ex_date:%Y%m%d}"
-        effects = self.broker.adjust(name, event.symbol, reason, booking)
+        effects = self.broker.distribute(f"{self.mandate.desk}:{event.symbol}:{event.ex_date:%Y%m%d}", action)
         self.broker.adopt(effects)
         return effects.records
 

@@ -5,22 +5,24 @@ snapshot ──► quotes_seen · candidates ──► prompt_context ──► 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 
 from engine.analysis import Features, features, screen
 from engine.brokers import Working
 from engine.core.account import Account
+from engine.core.decision import Decision
+from engine.core.ids import order_id
 from engine.core.instrument import Instrument
-from engine.core.journal import TradingState
+from engine.core.journal import OrderCreated, TradingState
 from engine.core.market import Quote
-from engine.core.order import Side
+from engine.core.order import Order, Side
 from engine.core.units import PPM, from_units, plain
 from engine.cycle.mandate import Mandate
 from engine.exchange import price_limits, sessions_listed
 from engine.llm import CandidateRow, HoldingRow, PromptContext
-from engine.risk import View
+from engine.risk import Ruling, View, judge
 from engine.store.snapshot import Snapshot
 
 
@@ -40,7 +42,6 @@ class Standing:
     account: Account
     working: Mapping[str, Working]
     trading_state: TradingState
-    reconciled: bool
     equity_day_start: int
     equity_peak: int
 
@@ -93,10 +94,9 @@ def equity_of(account: Account, prices: Mapping[str, int], instruments: Mapping[
     return account.cash + sum(worth(symbol, account, prices, instruments) for symbol in account.positions)
 
 
-def prompt_context(
-    mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, instruments: Mapping[str, Instrument]
-) -> PromptContext:
+def prompt_context(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account) -> PromptContext:
     """Everything the prompt may say, already as text; nothing in it was known after the snapshot's as_of."""
+    instruments = instruments_in(snapshot)
     quotes = {quote.symbol: quote for quote in snapshot.quotes}
     units = next(iter(instruments.values())).units
     prices = prices_of(snapshot)
@@ -141,9 +141,10 @@ SHOWN: tuple[str, ...] = ("return_1", "return_5", "return_20", "rsi_14", "volati
 """The features put before a model: few enough for a table that a person reads too."""
 
 
-def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standing, instruments: Mapping[str, Instrument]) -> View:
+def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standing) -> View:
     """The desk and the market as the rules see them; pure, so that a replay sees the same."""
     quotes = {quote.symbol: quote for quote in snapshot.quotes}
+    instruments = instruments_in(snapshot)
     prices = prices_of(snapshot)
     account = standing.account
     planned: dict[str, int] = {}
@@ -163,7 +164,7 @@ def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standi
         open_orders=frozenset(working.order.instrument for working in standing.working.values()),
         trading_day=snapshot.trading_day,
         trading_state=standing.trading_state,
-        books_reconciled=standing.reconciled,
+        books_reconciled=True,
         equity=equity_of(account, prices, instruments),
         equity_day_start=standing.equity_day_start,
         equity_peak=standing.equity_peak,
@@ -180,10 +181,49 @@ def limits_of(instrument: Instrument, quote: Quote, day: date) -> tuple[int, int
     return None if limits is None else (limits.up, limits.down)
 
 
-def held_weights(account: Account, snapshot: Snapshot, instruments: Mapping[str, Instrument]) -> dict[str, int]:
+def held_weights(account: Account, snapshot: Snapshot) -> dict[str, int]:
     """Current weights in ppm of equity, for strategies that rebalance."""
+    instruments = instruments_in(snapshot)
     prices = prices_of(snapshot)
     equity = equity_of(account, prices, instruments)
     if equity <= 0:
         return {}
     return {symbol: worth(symbol, account, prices, instruments) * PPM // equity for symbol in account.positions}
+
+
+def instruments_in(snapshot: Snapshot) -> dict[str, Instrument]:
+    """The instruments as they were known then, by symbol."""
+    return {item.symbol: item for item in snapshot.instruments}
+
+
+def offered_in(snapshot: Snapshot, seen: Seen) -> dict[str, Instrument]:
+    """What a model may name: the candidates, and nothing else."""
+    listed = instruments_in(snapshot)
+    return {symbol: listed[symbol] for symbol in seen.candidates}
+
+
+def rule(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standing, decisions: Sequence[Decision]) -> Ruling:
+    """Risk's ruling on a batch, from nothing but its arguments."""
+    return judge(risk_view(mandate, snapshot, seen, standing), mandate.policy, decisions, mandate.fees)
+
+
+def orders_of(ruling: Ruling, mandate: Mandate, cycle_id: str, day: date, at: datetime) -> list[OrderCreated]:
+    """The orders of a ruling, named by cycle, instrument and side: the same ruling always makes the same orders."""
+    return [
+        OrderCreated(
+            Order(
+                order_id=order_id(cycle_id, f"{proposal.instrument}:{proposal.side}"),
+                desk=mandate.desk,
+                cycle_id=cycle_id,
+                instrument=proposal.instrument,
+                side=proposal.side,
+                order_type=proposal.order_type,
+                quantity=proposal.quantity,
+                limit_price=proposal.limit_price,
+                trading_day=day,
+                created_at=at,
+            ),
+            proposal.reserved,
+        )
+        for proposal in ruling.proposals
+    ]

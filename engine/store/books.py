@@ -114,8 +114,8 @@ class Books:
 
     def adjustments(self, desk: str) -> tuple[Adjusted, ...]:
         """Every change of the books that was not a trade, oldest first."""
-        query = "SELECT j.seq, j.at, j.kind, j.payload FROM adjustments a JOIN journal j USING (seq) WHERE a.desk = ? ORDER BY a.seq"
-        found = (entry.record for entry in self._entries(query, desk))
+        query = "SELECT j.seq, j.at, j.kind, j.payload FROM adjustments a JOIN journal j USING (seq) WHERE a.desk = ?"
+        found = (entry.record for entry in self._entries(f"{query} ORDER BY a.seq", desk))
         return tuple(record for record in found if isinstance(record, Adjusted))
 
     # Orders --------------------------------------------------------------------------------------------------------------------

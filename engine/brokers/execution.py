@@ -1,0 +1,146 @@
+"""From a print to booked fills: the pure half of the paper broker, which a replay runs again from what the ledger recorded.
+
+working order + PrintMet ──► matching kernel ──► quantity, price ──► fees by date ──► tax on dividends ──► Filled + the book after
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from engine.brokers.broker import Book, Working
+from engine.core.errors import KanpanError
+from engine.core.ids import fill_id
+from engine.core.instrument import Instrument
+from engine.core.journal import Filled, Posting, PrintMet
+from engine.core.order import OPEN_STATUSES, Fill, OrderStatus, Side
+from engine.core.units import Market
+from engine.exchange import (
+    Booking,
+    Calendar,
+    Charged,
+    FeeSchedule,
+    apply_booking,
+    book_fill,
+    fees,
+    kernel,
+    settles_on,
+    worst_case_cost,
+)
+from engine.exchange.corporate import CorporateAction, dividend_tax
+from engine.exchange.fees import plus
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """What does not change during a desk's life: its instruments, calendar and fee schedule."""
+
+    desk: str
+    instruments: Mapping[str, Instrument]
+    calendar: Calendar
+    schedule: FeeSchedule
+
+
+def meet(working: Working, met: PrintMet) -> tuple[int, int]:
+    """How much of an order trades at a print, and at what price; (0, 0) when nothing does."""
+    order = working.order
+    side = kernel.BUY if order.side is Side.BUY else kernel.SELL
+    up, down = met.limit_up, met.limit_down
+    if met.kind == "auction":
+        quantity, price, _ = kernel.match_print(
+            side, kernel.LIMIT, working.remaining, order.limit_price, 0, met.close, met.available, up, down, met.lot
+        )
+        return quantity, price
+    prices = (met.open, met.high, met.low, met.close)
+    quantity, price, _ = kernel.match_bar(
+        side, kernel.LIMIT, working.remaining, order.limit_price, 0, *prices, met.available, up, down, met.slippage, met.lot
+    )
+    return quantity, price
+
+
+def execute(
+    venue: Venue, book: Book, working: Working, met: PrintMet, day: date, at: datetime, source: str
+) -> tuple[Filled, Book] | None:
+    """The fill of one order at one print with its whole booking; None when nothing trades or the books cannot take it."""
+    quantity, price = meet(working, met)
+    if not quantity:
+        return None
+    order, instrument = working.order, venue.instruments[working.order.instrument]
+    charge = fees(instrument, order.side, price, quantity, day, venue.schedule, working.charged)
+    fill = Fill(
+        fill_id=fill_id(order.order_id, working.fills + 1),
+        order_id=order.order_id,
+        desk=order.desk,
+        cycle_id=order.cycle_id,
+        instrument=order.instrument,
+        side=order.side,
+        quantity=quantity,
+        price=price,
+        notional=instrument.units.notional(price, quantity),
+        fees=charge,
+        trading_day=day,
+        at=at,
+        source=source,
+    )
+    try:
+        booking = _with_tax(book, fill, book_fill(book.account, fill, sellable_on=settles_on(instrument, day, venue.calendar)))
+        account = apply_booking(book.account, booking)
+    except KanpanError:
+        return None  # the books cannot take it: no fill, the order stays and expires
+    after = _advanced(venue, working, fill, instrument)
+    open_orders = {key: value for key, value in book.working.items() if key != order.order_id}
+    if after.status in OPEN_STATUSES:
+        open_orders[order.order_id] = after
+    filled = Filled(fill, after.status, after.reserved, booking.lots, booking.postings, met)
+    return filled, claimed(Book(account, open_orders, book.actions))
+
+
+def _advanced(venue: Venue, working: Working, fill: Fill, instrument: Instrument) -> Working:
+    order, before = working.order, working.charged
+    charged = Charged(before.quantity + fill.quantity, before.notional + fill.notional, plus(before.fees, fill.fees))
+    remaining = working.remaining - fill.quantity
+    reserved = 0
+    if remaining and order.side is Side.BUY:
+        whole = worst_case_cost(instrument, order.quantity, order.limit_price, order.trading_day, venue.schedule)
+        reserved = max(0, whole - charged.notional - charged.fees.total)
+    status = OrderStatus.PARTIALLY_FILLED if remaining else OrderStatus.FILLED
+    filled = working.filled + fill.quantity
+    return replace(working, status=status, filled=filled, fills=working.fills + 1, reserved=reserved, charged=charged)
+
+
+def _with_tax(book: Book, fill: Fill, booking: Booking) -> Booking:
+    """A sale of A shares pays the tax on dividends received since the purchase (财税〔2015〕101号), lot by lot."""
+    actions = book.actions.get(fill.instrument, ())
+    if fill.side is not Side.SELL or not actions:
+        return booking
+    left = {change.lot_id: change.quantity for change in booking.lots}
+    due = 0
+    for lot in book.account.positions[fill.instrument].lots:
+        sold = lot.quantity - left.get(lot.lot_id, lot.quantity)
+        if sold:
+            due += dividend_tax(lot.bought_on, sold, fill.trading_day, actions)
+    if not due:
+        return booking
+    return Booking(booking.lots, (*booking.postings, Posting("cash", -due), Posting("tax:dividend", due)), booking.realized)
+
+
+def with_action(book: Book, action: CorporateAction) -> Book:
+    """Remember a distribution for as long as a lot that received it is held."""
+    known = book.actions.get(action.symbol, ())
+    return Book(book.account, book.working, {**book.actions, action.symbol: (*known, action)})
+
+
+def claimed(book: Book) -> Book:
+    """The book with its reservations and claims counted again from the open orders."""
+    reserved = sum(item.reserved for item in book.working.values())
+    claims: dict[str, int] = {}
+    for item in book.working.values():
+        if item.order.side is Side.SELL:
+            claims[item.order.instrument] = claims.get(item.order.instrument, 0) + item.remaining
+    return Book(replace(book.account, reserved=reserved, pending_sells=claims), book.working, book.actions)
+
+
+def lot_of(instrument: Instrument) -> int:
+    """Partial fills come in whole lots, as they do where the other side's orders are whole lots."""
+    return 100 if instrument.market is Market.ASHARE else instrument.step
