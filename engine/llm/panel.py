@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def abstained(self) -> bool:
-        """The model could not or would not answer: not the same as proposing nothing."""
+        """The model could not or would not answer: not the same as proposing nothing, or only what was refused item by item."""
         return not self.parsed.usable
 
 
@@ -115,7 +115,9 @@ def ask_and_parse(
         )
         mended = judged(second)
         if mended.usable:
-            return Answer(model, tuple(calls), mended, "repaired" if mended.outcome == "ok" else mended.outcome)
+            return Answer(
+                model, tuple(calls), mended, "repaired" if mended.outcome == OK and not _complaint(mended) else mended.outcome
+            )
         return Answer(model, tuple(calls), parsed if parsed.usable else mended, parsed.outcome if parsed.usable else mended.outcome)
 
     return _side_by_side([model.name for model in models], answer)
