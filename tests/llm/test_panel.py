@@ -91,6 +91,12 @@ def test_if_every_item_is_refused_the_codes_are_quoted():
     assert answer.outcome == "repaired" and "AAPL.US: UNKNOWN_INSTRUMENT" in model.asked[1].turns[1].content
 
 
+def test_items_refused_twice_are_an_answer_without_decisions():
+    (answer,) = answers(Scripted([SOUND.replace("600519.SH", "AAPL.US")]))
+    assert (answer.outcome, answer.abstained, len(answer.calls)) == ("ok", False, 2)
+    assert answer.parsed.decisions == () and [one.code for one in answer.parsed.rejected] == ["UNKNOWN_INSTRUMENT"]
+
+
 def test_if_some_items_stand_nobody_is_asked_again():
     model = Scripted([SOUND.replace("]}", ',{"instrument":"AAPL.US"}]}')])
     (answer,) = answers(model)
