@@ -86,21 +86,23 @@ def _table(snapshot: Snapshot) -> tuple[list[str], list[int], dict[str, Series]]
 
 
 def _figures(snapshot: Snapshot, symbols: list[str], table: dict[str, Series]) -> dict[str, Series]:
+    """Each figure's last value by name. Windowed figures look at the end of the history only, running averages at all of it."""
     units = UNITS[snapshot.market]
     scale = table["factor_ppm"] / table["factor_ppm"][:, -1:]
     price = scale * _today(snapshot, symbols, table["close"][:, -1])[:, None] / units.price
     high, low, close = (table[name] * price for name in ("high", "low", "close"))
     volume = table["volume"] / scale
     macd = ind.macd(close)
-    bands = ind.bollinger(close)
-    high_20, low_20 = ind.highest(high, 20), ind.lowest(low, 20)
-    above, below = close > ind.shifted(high_20), close < ind.shifted(low_20)
+    month = close[:, -21:]
+    bands = ind.bollinger(month)
+    high_20, low_20 = ind.highest(high[:, -21:], 20), ind.lowest(low[:, -21:], 20)
+    above, below = month > ind.shifted(high_20), month < ind.shifted(low_20)
     breakout = np.where(np.isnan(ind.shifted(high_20)), np.nan, above.astype(float) - below.astype(float))
     series = {
         "last_amount": table["amount"] / units.money,
         "last_volume": table["volume"] / units.quantity,
-        **{f"return_{days}": 100 * ind.change_over(close, days) for days in (1, 5, 20)},
-        **{f"sma_{window}": ind.sma(close, window) for window in (5, 20, 60)},
+        **{f"return_{days}": 100 * ind.change_over(month, days) for days in (1, 5, 20)},
+        **{f"sma_{window}": ind.sma(close[:, -window:], window) for window in (5, 20, 60)},
         **{f"ema_{window}": ind.ema(close, window) for window in (12, 26)},
         "macd": macd.line,
         "macd_signal": macd.signal,
@@ -110,8 +112,8 @@ def _figures(snapshot: Snapshot, symbols: list[str], table: dict[str, Series]) -
         "bollinger_upper": bands.upper,
         "bollinger_middle": bands.middle,
         "bollinger_lower": bands.lower,
-        "volatility_20": 100 * ind.volatility(close, 20),
-        "volume_ratio": volume / ind.shifted(ind.sma(volume, 5)),
+        "volatility_20": 100 * ind.volatility(month, 20),
+        "volume_ratio": volume[:, -6:] / ind.shifted(ind.sma(volume[:, -6:], 5)),
         "high_20": high_20,
         "low_20": low_20,
         "breakout_20": breakout,

@@ -135,9 +135,11 @@ def write(snapshot: Snapshot, directory: Path) -> str:
     try:
         if target.exists() and _sealed(target.read_bytes()) is not None:
             return name
+        new = not target.parent.is_dir()
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _replace(target, (_seal(body), body))
-        _sync_directory(directory)
+        if new:
+            _sync_directory(directory)
     except OSError as error:
         raise DataError(f"snapshot {name[:12]} cannot be written to {directory}: {error.strerror}") from error
     return name

@@ -156,7 +156,7 @@ def test_five_minute_bars_are_the_same_market_as_the_daily_bars(sound: pl.DataFr
     assert both.filter(pl.col("bars") != 48).is_empty()
     assert both.filter((pl.col("open") != pl.col("open_day")) | (pl.col("close") != pl.col("close_day"))).is_empty()
     assert both.filter((pl.col("high") > pl.col("high_day")) | (pl.col("low") < pl.col("low_day"))).is_empty()
-    assert both.filter((pl.col("volume") - pl.col("volume_day")).abs() * 100 > pl.col("volume_day")).is_empty()
+    assert both.filter((pl.col("volume") - pl.col("volume_day")).abs() * 10_000 > pl.col("volume_day")).is_empty()
 
 
 def test_dividends_say_what_the_announcement_says() -> None:
