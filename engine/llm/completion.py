@@ -52,8 +52,8 @@ class Answer:
                 self.size += len(said[key].encode("utf-8", "surrogatepass"))
         if isinstance(said.get("refusal"), str):
             self.refusal += said["refusal"][:1_000]
-        content = said.get("content")
-        if not isinstance(content, str) or not content:
+        content = _words(said)
+        if not content:
             return ""
         encoded = content.encode("utf-8", "replace")  # half a surrogate pair is no text, and nobody downstream could write it
         content = encoded.decode()
@@ -78,6 +78,17 @@ class Answer:
         if not self.text.strip():
             return EMPTY, "no content" + (f", {self.thinking_chars} characters of thinking" if self.thinking_chars else "")
         return OK, ""
+
+
+def _words(said: Mapping[str, object]) -> str:
+    """What was said: the content, or what was put into the one tool that we offer for endpoints without a reply format."""
+    content = said.get("content")
+    words = content if isinstance(content, str) else ""
+    calls = said.get("tool_calls")
+    if isinstance(calls, list) and calls and isinstance(calls[0], Mapping):
+        arguments = _part(calls[0], "function").get("arguments")
+        words += arguments if isinstance(arguments, str) else ""
+    return words
 
 
 def read_usage(usage: Mapping[str, object]) -> Usage:

@@ -32,8 +32,18 @@ _BACKOFF_S = (0.5, 2.0)
 _POLL_S = 0.05
 _RETRIED_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 _FORMAT_STATUS = frozenset({400, 422})
-_LADDER = ("json_schema", "json_object", "plain")
-_FORMAT_WORDS = ("response_format", "json_schema", "json_object", "unavailable", "structured", "schema", "grammar", "format")
+_LADDER = ("json_schema", "json_object", "tool", "plain")
+_FORMAT_WORDS = ("response_format", "json_schema", "json_object", "structured", "schema", "grammar", "tool_choice", "tools")
+    "response_format",
+    "json_schema",
+    "json_object",
+    "unavailable",
+    "structured",
+    "schema",
+    "grammar",
+    "format",
+    "tool",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ class OpenAIModel:
 
     @property
     def structured(self) -> str:
-        """The rung in use: json_schema, json_object or plain. It only ever goes down, on the endpoint's own refusal."""
+        """The rung in use: json_schema, json_object, tool or plain. It only ever goes down, on the endpoint's own refusal."""
         return _LADDER[self._rung]
 
     def __repr__(self) -> str:
@@ -236,6 +246,10 @@ class OpenAIModel:
             request["response_format"] = {"type": "json_schema", "json_schema": schema}
         elif prompt.schema and structured == "json_object":
             request["response_format"] = {"type": "json_object"}
+        elif prompt.schema and structured == "tool":
+            function = {"name": "decide", "description": "Give your decisions.", "parameters": json.loads(prompt.schema)}
+            request["tools"] = [{"type": "function", "function": function}]
+            request["tool_choice"] = {"type": "function", "function": {"name": "decide"}}
         if self._endpoint.body:
             request["extra_body"] = dict(self._endpoint.body)
         return request

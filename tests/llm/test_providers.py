@@ -23,7 +23,7 @@ def test_the_built_in_table_is_sound():
         assert provider in table.providers and price.as_of >= "2026-01-01"
         assert 0 < price.rates.cached <= price.rates.input <= price.rates.output
     for provider in table.providers.values():
-        assert provider.structured in {"json_schema", "json_object", "plain"}
+        assert provider.structured in {"json_schema", "json_object", "tool", "plain"}
 
 
 @pytest.mark.parametrize(
