@@ -34,16 +34,6 @@ _RETRIED_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 520, 522, 524, 5
 _FORMAT_STATUS = frozenset({400, 422})
 _LADDER = ("json_schema", "json_object", "tool", "plain")
 _FORMAT_WORDS = ("response_format", "json_schema", "json_object", "structured", "schema", "grammar", "tool_choice", "tools")
-    "response_format",
-    "json_schema",
-    "json_object",
-    "unavailable",
-    "structured",
-    "schema",
-    "grammar",
-    "format",
-    "tool",
-)
 
 
 @dataclass(frozen=True, slots=True)
