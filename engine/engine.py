@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Protocol
 
 from engine.commands import Commands, halt_file
 from engine.config import Config, DeskConfig, ModelConfig, secret
@@ -34,6 +35,7 @@ from engine.store.sample import sample_dir
 
 RESTORED_ENTRIES = 600
 BEAT_S = 1.0
+STREAM_PACE_S = 0.02
 CLOCK_JUMP_S = 5.0
 
 
@@ -70,7 +72,8 @@ class Engine:
         self._runners: dict[str, Runner] = {}
         self._cancelled: dict[str, threading.Event] = {}
         self._draining: set[str] = set()
-        self._closers: list[object] = []
+        self._closers: list[Closer] = []
+        self._pace_s = 0.0 if speed == 0 else STREAM_PACE_S
         self._ledger: Ledger | None = None
         self._commands: Commands | None = None
         self._alarm: Alarm | None = None
@@ -119,9 +122,7 @@ class Engine:
         if self._commands is not None:
             self._commands.stop()
         for closer in self._closers:
-            close = getattr(closer, "close", None)
-            if callable(close):
-                close()
+            closer.close()
         if self._ledger is not None and ended:
             self._ledger.close()
         return ended
@@ -134,7 +135,14 @@ class Engine:
 
     def _build(self, name: str, desk: DeskConfig, ledger: Ledger) -> Runner:
         mandate = mandate_of(name, desk, self._language)
-        models = tuple(self._model(model) for model in desk.models) if desk.strategy != "baseline" else ()
+        models = (
+            tuple(
+                build_named_model(model, self.config, self._environ, self._clock, self._closers, pace_s=self._pace_s)
+                for model in desk.models
+            )
+            if desk.strategy != "baseline"
+            else ()
+        )
         with ledger.reader() as books:
             resume = resume_point(books, name)
             known = any(book.desk == name for book in books.desks())
@@ -181,22 +189,6 @@ class Engine:
         start = max(desk.replay.start, resume or desk.replay.start)
         return ReplayTape(BarStore.load(sample_dir()), start=start, end=desk.replay.end)
 
-    def _model(self, name: str) -> Model:
-        settings = self.config.model_named(name)
-        if settings.provider == "offline":
-            return OfflineModel(name=name)
-        if settings.provider == "local":
-            return self._local_model(name, settings)
-        return build_model(model_spec(name, settings, secret(name, settings, self._environ)), self._clock)
-
-    def _local_model(self, name: str, settings: ModelConfig) -> Model:
-        from engine.llm.local import serve_local
-
-        server = serve_local()
-        self._closers.append(server)
-        served = settings.model_copy(update={"provider": "openai", "base_url": server.base_url, "model": settings.model or "local"})
-        return build_model(model_spec(name, served, ""), self._clock)
-
     # -- what happens -----------------------------------------------------------------------------------------------------
 
     def _desk_drained(self, name: str) -> None:
@@ -236,6 +228,31 @@ class Engine:
             self._desk_ended(name, reason)
         for runner in self._runners.values():
             runner.stop()
+
+
+class Closer(Protocol):
+    """Something to be closed at the end."""
+
+    def close(self) -> None:
+        """Let it go."""
+        ...
+
+
+def build_named_model(
+    name: str, config: Config, environ: Mapping[str, str], clock: Clock, closers: list[Closer], *, pace_s: float = 0.0
+) -> Model:
+    """The model a configuration calls `name`; what must be closed afterwards is added to `closers`. Raises KanpanError."""
+    settings = config.model_named(name)
+    if settings.provider == "offline":
+        return OfflineModel(name=name, pace_s=pace_s)
+    if settings.provider != "local":
+        return build_model(model_spec(name, settings, secret(name, settings, environ)), clock)
+    from engine.llm.local import serve_local
+
+    server = serve_local()
+    closers.append(server)
+    served = settings.model_copy(update={"provider": "compatible", "base_url": server.base_url, "model": settings.model or "local"})
+    return build_model(model_spec(name, served, ""), clock)
 
 
 def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:

@@ -51,6 +51,10 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             return _cycle(arguments, settings)
         case "show":
             return _show(arguments, settings)
+        case "replay" | "rerun" | "why":
+            from tui import past
+
+            return past.run(command, arguments, settings)
         case "halt" | "resume" | "pause":
             return _tell(command, arguments, settings)
         case _:
@@ -62,7 +66,7 @@ def print_line(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def _desk(arguments: argparse.Namespace, settings: Settings) -> str:
+def desk_of(arguments: argparse.Namespace, settings: Settings) -> str:
     wanted: str = getattr(arguments, "desk_name", None) or next(iter(settings.config.desk), "")
     if wanted not in settings.config.desk:
         raise ConfigError(
@@ -79,7 +83,7 @@ def _opened(view: Books, desk: str) -> bool:
 
 
 def _list(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
-    desk, limit = _desk(arguments, settings), arguments.limit
+    desk, limit = desk_of(arguments, settings), arguments.limit
     readers: dict[str, Callable[[Books], Any]] = {
         "cycles": lambda view: [cycle_line(item) for item in view.cycles(desk, limit=limit)],
         "orders": lambda view: [order_record(item, units_of(view, desk)) for item in view.orders(desk, limit=limit)],
@@ -109,14 +113,14 @@ def _show(arguments: argparse.Namespace, settings: Settings) -> int:
     if not (settings.home / "ledger.db").exists():
         raise ConfigError(f"nothing has run yet in {settings.home}")
     with books(settings.home) as view:
-        record = cycle_record(view, _find(view, arguments.cycle_id), texts=True)
+        record = cycle_record(view, find_cycle(view, arguments.cycle_id), texts=True)
     if record is None:
         raise ConfigError(f"no cycle {arguments.cycle_id}; `kanpan cycles` lists them")
     print_cycle(record, as_json=settings.as_json)
     return 0
 
 
-def _find(view: Books, wanted: str) -> str:
+def find_cycle(view: Books, wanted: str) -> str:
     """A cycle by id, by a part that only one of the last cycles has, or `last`."""
     recent = [item.cycle_id for item in view.cycles(limit=10_000)]
     if wanted == "last":
@@ -159,7 +163,7 @@ def _cycle(arguments: argparse.Namespace, settings: Settings) -> int:
     from engine.engine import Engine
     from tui.headless import Signals
 
-    desk = _desk(arguments, settings)
+    desk = desk_of(arguments, settings)
     before = _last_cycle(settings, desk)
     signals = Signals()
     signals.install(hangup=True)
@@ -208,7 +212,7 @@ def _last_cycle(settings: Settings, desk: str) -> str:
 
 def _tell(verb: str, arguments: argparse.Namespace, settings: Settings) -> int:
     """Leave a command for the engine that holds the directory, or write it into the ledger where none does."""
-    desk = _desk(arguments, settings)
+    desk = desk_of(arguments, settings)
     argument: str = getattr(arguments, "reason", "")
     if verb == "halt":
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)

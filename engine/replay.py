@@ -1,0 +1,361 @@
+"""Replay: any past cycle computed again from what it froze, and compared with what was recorded.
+
+journal from the first row ──► Fold (the books as they were) ─┐
+snapshot by hash · recorded replies · recorded configuration ─┴─► decisions · verdicts · orders · fills ──► equal, or a diff
+What a cycle's orders met afterwards stands in each fill (PrintMet), so fills and their bookings are computed again as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from engine.brokers import Fold, PaperBroker, Venue, execute
+from engine.brokers.fold import action_of
+from engine.core.errors import DataError, KanpanError
+from engine.core.instrument import Instrument
+from engine.core.journal import (
+    Adjusted,
+    ConfigRecorded,
+    CycleClaimed,
+    CycleMoved,
+    CycleState,
+    DecisionsMade,
+    Filled,
+    ItemRejected,
+    ModelAsked,
+    ModelReplied,
+    OrderCreated,
+    OrderMoved,
+    Record,
+    SnapshotFrozen,
+    VerdictsGiven,
+)
+from engine.core.order import OrderStatus
+from engine.core.units import PPM, UNITS, Units
+from engine.cycle import Mandate
+from engine.cycle.steps import (
+    Seen,
+    Standing,
+    analyze,
+    held_weights,
+    instruments_in,
+    offered_in,
+    orders_of,
+    prompt_context,
+    risk_view,
+    rule,
+)
+from engine.exchange import calendar
+from engine.exchange.corporate import book_dividend
+from engine.llm import PromptContext, parse_reply, render
+from engine.risk import View
+from engine.store import Books
+from engine.store.codec import encode
+from engine.store.snapshot import Snapshot, read
+from engine.strategies import Opinion, agree, equal_weight
+
+PAGE = 5_000
+_SPOKEN = frozenset({"ok", "recovered", "repaired"})
+_SENDING = frozenset({OrderStatus.SUBMITTED, OrderStatus.ACCEPTED, OrderStatus.REJECTED, OrderStatus.DENIED})
+
+MandateOf = Callable[[str, str], Mandate]
+"""(desk, recorded configuration as canonical JSON) -> its mandate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that did not come out the same: where, what was recorded, what was computed now."""
+
+    cycle_id: str
+    part: str
+    recorded: str
+    computed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One cycle's replay: equal when there is no difference; `skipped` says why there was nothing to compute."""
+
+    cycle_id: str
+    differences: tuple[Difference, ...]
+    skipped: str = ""
+
+
+@dataclass(slots=True)
+class _Past:
+    """A cycle as the journal tells it, collected until it ends."""
+
+    claimed: CycleClaimed
+    states: list[CycleState] = field(default_factory=list)
+    frozen: SnapshotFrozen | None = None
+    asked: dict[int, ModelAsked] = field(default_factory=dict)
+    replied: dict[int, ModelReplied] = field(default_factory=dict)
+    decided: DecisionsMade | None = None
+    ruled: VerdictsGiven | None = None
+    created: list[OrderCreated] = field(default_factory=list)
+    sent: list[OrderMoved] = field(default_factory=list)
+    before: Fold | None = None
+    differences: list[Difference] = field(default_factory=list)
+
+
+class Replay:
+    """Walks one desk's journal from its first row and replays each cycle as it comes by."""
+
+    def __init__(self, books: Books, snapshots: Path, desk: str, mandate_of: MandateOf) -> None:
+        self._books = books
+        self._snapshots = snapshots
+        self._desk = desk
+        self._mandate_of = mandate_of
+        self._mandates: dict[str, Mandate] = {}
+        self._texts: dict[str, str] = {}
+        self._fold = Fold(desk)
+        self._past: dict[str, _Past] = {}
+        self._venues: dict[str, Venue] = {}
+        self._orders: dict[str, str] = {}
+
+    def run(self, only: str = "") -> Iterator[Replayed]:
+        """Every cycle that ended, in the order of their ends, or `only` one. Fills after a cycle's end count to the cycle."""
+        done: list[_Past] = []
+        for entry in self._entries():
+            record = entry
+            if isinstance(record, ConfigRecorded) and record.desk == self._desk:
+                self._texts[record.config_hash] = record.text_hash
+            self._collect(record, only, done)
+            self._fold.apply(record)
+        for past in done:
+            name = past.claimed.cycle_id
+            skipped = "" if past.before is not None else f"ended {past.states[-1]} before risk"
+            yield Replayed(name, tuple(past.differences), skipped)
+
+    def standing_at(self, cycle_id: str, config_hash: str) -> tuple[Fold, Mandate]:
+        """The desk's books just before a cycle was claimed, and the mandate it ran under."""
+        for record in self._entries():
+            if isinstance(record, CycleClaimed) and record.cycle_id == cycle_id:
+                break
+            if isinstance(record, ConfigRecorded) and record.desk == self._desk:
+                self._texts[record.config_hash] = record.text_hash
+            self._fold.apply(record)
+        return self._fold, self._mandate(config_hash)
+
+    def _entries(self) -> Iterator[Record]:
+        after = 0
+        while page := self._books.entries(after, limit=PAGE):
+            yield from (entry.record for entry in page)
+            after = page[-1].seq
+
+    def _collect(self, record: Record, only: str, done: list[_Past]) -> None:
+        if isinstance(record, CycleClaimed) and record.desk == self._desk and (not only or record.cycle_id == only):
+            self._past[record.cycle_id] = _Past(record)
+        elif isinstance(record, Filled) and record.fill.desk == self._desk:
+            self._check_fill(record)
+        elif isinstance(record, Adjusted) and record.desk == self._desk and record.terms.ex_date:
+            self._check_distribution(record)
+        elif isinstance(record, OrderCreated):
+            past = self._past.get(record.order.cycle_id)
+            if past is not None:
+                past.created.append(record)
+                self._orders[record.order.order_id] = record.order.cycle_id
+        elif isinstance(record, OrderMoved):
+            past = self._past.get(self._orders.get(record.order_id, ""))
+            if past is not None and record.status in _SENDING:
+                past.sent.append(record)
+        else:
+            self._of_cycle(record, done)
+
+    def _of_cycle(self, record: Record, done: list[_Past]) -> None:
+        past = self._past.get(getattr(record, "cycle_id", ""))
+        if past is None:
+            return
+        match record:
+            case SnapshotFrozen():
+                past.frozen = record
+            case ModelAsked():
+                past.asked[record.call] = record
+            case ModelReplied():
+                past.replied[record.call] = record
+            case DecisionsMade():
+                past.decided = record
+                past.before = self._remembered()
+            case VerdictsGiven():
+                past.ruled = record
+                past.before = self._remembered()
+            case CycleMoved():
+                past.states.append(record.state)
+                if record.state is CycleState.COMPLETED:
+                    self._check(past)
+                if record.state in {
+                    CycleState.COMPLETED,
+                    CycleState.FAILED,
+                    CycleState.ABSTAINED,
+                    CycleState.SKIPPED,
+                    CycleState.AMBIGUOUS,
+                }:
+                    done.append(past)
+            case _:
+                pass
+
+    def _remembered(self) -> Fold:
+        fold = self._fold
+        return Fold(self._desk, fold.book, {}, fold.trading_state, fold.equity_day_start, fold.equity_peak)
+
+    # -- one cycle --------------------------------------------------------------------------------------------------------
+
+    def _check(self, past: _Past) -> None:
+        name = past.claimed.cycle_id
+        try:
+            mandate = self._mandate(past.claimed.config_hash)
+            self._compare(past, mandate)
+        except KanpanError as error:
+            past.differences.append(Difference(name, "inputs", "readable", str(error)))
+
+    def _mandate(self, config_hash: str) -> Mandate:
+        if config_hash not in self._mandates:
+            text = self._books.blob(self._texts.get(config_hash, config_hash))
+            if text is None:
+                raise DataError(f"the configuration {config_hash[:12]} is not in the ledger any more")
+            self._mandates[config_hash] = self._mandate_of(self._desk, text)
+        return self._mandates[config_hash]
+
+    def _compare(self, past: _Past, mandate: Mandate) -> None:
+        name, before = past.claimed.cycle_id, past.before
+        if past.frozen is None or past.decided is None or past.ruled is None or before is None:
+            past.differences.append(Difference(name, "journal", "snapshot, decisions and verdicts", "missing"))
+            return
+        snapshot = read(self._snapshots, past.frozen.hash)
+        days = calendar(mandate.market)
+        seen = analyze(snapshot, mandate, before.book.account, days.previous_session(past.claimed.trading_day))
+        self._same(past, "candidates", past.frozen.candidates, seen.candidates)
+        self._same(past, "stale", past.frozen.stale, seen.stale)
+        made = self._decided(past, mandate, snapshot, seen)
+        self._same_record(past, "decisions", past.decided, made)
+        book = before.book
+        standing = Standing(book.account, book.working, before.trading_state, before.equity_day_start, before.equity_peak)
+        ruling = rule(mandate, snapshot, seen, standing, made.decisions)
+        self._same_record(past, "verdicts", past.ruled, VerdictsGiven(name, self._desk, ruling.verdicts))
+        created = orders_of(ruling, mandate, name, past.claimed.trading_day, snapshot.as_of)
+        self._same_records(past, "orders", past.created, created)
+        broker = PaperBroker(self._desk, mandate.market, mandate.fees, instruments_in(snapshot))
+        broker.load(book)
+        broker.see(snapshot.quotes)
+        if any(moved.status is not OrderStatus.DENIED for moved in past.sent):
+            sent = broker.submit([item.order for item in created], snapshot.as_of).records
+            self._same_records(past, "order events", past.sent, list(sent))
+        self._venues[name] = Venue(self._desk, instruments_in(snapshot), days, mandate.fees)
+
+    def _decided(self, past: _Past, mandate: Mandate, snapshot: Snapshot, seen: Seen) -> DecisionsMade:
+        name, account = past.claimed.cycle_id, past.before.book.account if past.before else None
+        assert account is not None
+        if mandate.strategy == "baseline":
+            held = held_weights(account, snapshot)
+            return DecisionsMade(name, self._desk, equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm), ())
+        offered = offered_in(snapshot, seen)
+        first = past.asked.get(0)
+        spoken_in = first.prompt_id.rpartition(".")[2] if first is not None else mandate.language
+        prompt = render(mandate.prompt_id, prompt_context(replace(mandate, language=spoken_in), snapshot, seen, account))
+        if first is not None and first.prompt_version == prompt.version and first.prompt_id == prompt.id:
+            recorded = self._books.blob(first.prompt_hash)
+            if recorded is not None:
+                self._same(past, "prompt", recorded, prompt.text)
+        panel = len({call.model for call in past.asked.values()})
+        opinions: list[Opinion] = []
+        rejected: list[ItemRejected] = []
+        for index in range(panel):
+            calls = [past.replied[call] for call in sorted(past.replied) if call % panel == index]
+            spoken = [call for call in calls if call.outcome in _SPOKEN]
+            last = spoken[-1] if spoken else (calls[-1] if calls else None)
+            if last is None or not last.reply_hash:
+                continue
+            text = self._books.blob(last.reply_hash)
+            if text is None:
+                raise DataError(f"the reply of {last.model} is not in the ledger any more (retention)")
+            parsed = parse_reply(text, offered, max_weight_ppm=PPM)
+            rejected += parsed.rejected
+            if parsed.usable and spoken:
+                opinions.append(Opinion(last.model, parsed.decisions))
+        return DecisionsMade(name, self._desk, agree(opinions), tuple(rejected))
+
+    # -- what came after --------------------------------------------------------------------------------------------------
+
+    def _check_fill(self, record: Filled) -> None:
+        fill = record.fill
+        past, venue = self._past.get(fill.cycle_id), self._venues.get(fill.cycle_id)
+        working = self._fold.book.working.get(fill.order_id)
+        if past is None or venue is None:
+            return
+        if working is None:
+            past.differences.append(Difference(fill.cycle_id, "fill", fill.fill_id, "the order was not working"))
+            return
+        again = execute(venue, self._fold.book, working, record.met, fill.trading_day, fill.at, fill.source)
+        computed = "no fill" if again is None else encode(again[0]).text
+        self._same(past, "fill", encode(record).text, computed)
+
+    def _check_distribution(self, record: Adjusted) -> None:
+        booking = book_dividend(self._fold.book.account, action_of(record))
+        same = (booking.lots, booking.postings) == (record.lots, record.postings)
+        if not same and self._past:
+            latest = next(reversed(self._past.values()))
+            self._same(latest, "distribution", record.postings, booking.postings)
+            self._same(latest, "distribution lots", record.lots, booking.lots)
+
+    # -- comparing --------------------------------------------------------------------------------------------------------
+
+    def _same(self, past: _Past, part: str, recorded: object, computed: object) -> None:
+        if recorded != computed:
+            past.differences.append(Difference(past.claimed.cycle_id, part, str(recorded), str(computed)))
+
+    def _same_record(self, past: _Past, part: str, recorded: Record, computed: Record) -> None:
+        self._same(past, part, encode(recorded).text, encode(computed).text)
+
+    def _same_records(self, past: _Past, part: str, recorded: list[Any], computed: list[Any]) -> None:
+        left, right = [encode(item).text for item in recorded], [encode(item).text for item in computed]
+        if len(left) != len(right):
+            self._same(past, f"number of {part}", len(left), len(right))
+        for one, other in zip(left, right, strict=False):
+            self._same(past, part, one, other)
+
+
+@dataclass(frozen=True, slots=True)
+class RerunInputs:
+    """What a past cycle saw and stood on, ready to be put to another model, prompt or policy."""
+
+    mandate: Mandate
+    snapshot: Snapshot
+    seen: Seen
+    standing: Standing
+
+    @property
+    def offered(self) -> dict[str, Instrument]:
+        """What a model may name."""
+        return offered_in(self.snapshot, self.seen)
+
+    @property
+    def units(self) -> Units:
+        """The fixed units of the market."""
+        return UNITS[self.mandate.market]
+
+    def context(self, mandate: Mandate) -> PromptContext:
+        """The prompt's context under a mandate."""
+        return prompt_context(mandate, self.snapshot, self.seen, self.standing.account)
+
+    def view(self, mandate: Mandate) -> View:
+        """The rules' view under a mandate."""
+        return risk_view(mandate, self.snapshot, self.seen, self.standing)
+
+
+def rerun_inputs(books: Books, snapshots: Path, cycle_id: str, mandate_of: MandateOf) -> RerunInputs:
+    """The inputs of a past cycle; raises DataError for one that never froze a snapshot."""
+    history = books.cycle(cycle_id)
+    frozen = books.snapshot_of(cycle_id)
+    if history is None or frozen is None:
+        raise DataError(f"cycle {cycle_id} froze no snapshot to ask about")
+    desk, claimed = history.cycle.desk, history.cycle
+    replay = Replay(books, snapshots, desk, mandate_of)
+    fold, mandate = replay.standing_at(cycle_id, claimed.config_hash)
+    snapshot = read(snapshots, frozen.hash)
+    previous = calendar(mandate.market).previous_session(claimed.trading_day)
+    seen = analyze(snapshot, mandate, fold.book.account, previous)
+    standing = Standing(fold.book.account, fold.book.working, fold.trading_state, fold.equity_day_start, fold.equity_peak)
+    return RerunInputs(mandate, snapshot, seen, standing)

@@ -1,0 +1,237 @@
+"""The commands about the past: `replay` proves a cycle, `rerun` asks another model, `why` tells the chain behind a position."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from engine.config import DeskConfig
+from engine.core.clock import SystemClock
+from engine.core.errors import ConfigError, KanpanError, OutsideError
+from engine.core.text import safe_text
+from engine.core.units import PPM, from_units, plain
+from engine.cycle import Mandate
+from engine.engine import mandate_of
+from engine.replay import Replay, rerun_inputs
+from engine.reports.record import order_record, units_of
+from engine.store import Books, ModelCall, books
+from tui.table import document, table
+from tui.verbs import desk_of, find_cycle, print_line
+
+if TYPE_CHECKING:
+    from tui.cli import Settings
+
+Json = dict[str, Any]
+SHOWN_DIFFERENCE = 400
+
+
+def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
+    """Carry one of the three out; exit code 1 when a replay differs."""
+    if not (settings.home / "ledger.db").exists():
+        raise ConfigError(f"nothing has run yet in {settings.home}")
+    match command:
+        case "replay":
+            return _replay(arguments, settings)
+        case "rerun":
+            return _rerun(arguments, settings)
+        case _:
+            return _why(arguments, settings)
+
+
+def recorded_mandate(desk: str, text: str) -> Mandate:
+    """The mandate a desk had, from the configuration the ledger recorded."""
+    return mandate_of(desk, DeskConfig.model_validate_json(text), "en")
+
+
+# -- replay -------------------------------------------------------------------------------------------------------------------
+
+
+def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
+    if bool(arguments.cycle_id) == bool(arguments.every):
+        raise ConfigError("name one CYCLE or say --all")
+    with books(settings.home) as view:
+        name = find_cycle(view, arguments.cycle_id) if arguments.cycle_id else ""
+        history = view.cycle(name) if name else None
+        if name and history is None:
+            raise ConfigError(f"no cycle {name}; `kanpan cycles` lists them")
+        desk = history.cycle.desk if history is not None else desk_of(arguments, settings)
+        results = list(Replay(view, settings.home / "snapshots", desk, recorded_mandate).run(name))
+    differing = [result for result in results if result.differences]
+    computed = [result for result in results if not result.skipped]
+    if settings.as_json:
+        print_line(json.dumps([asdict(result) for result in results], ensure_ascii=False, indent=2))
+    else:
+        for result in differing:
+            print_line(f"{result.cycle_id}: differs")
+            for one in result.differences:
+                print_line(f"  {one.part}")
+                print_line(f"    recorded  {_cut(one.recorded, one.computed)}")
+                print_line(f"    computed  {_cut(one.computed, one.recorded)}")
+        print_line(
+            f"{len(computed)} cycles replayed, {len(differing)} differ, {len(results) - len(computed)} had nothing to compute"
+        )
+    return 1 if differing else 0
+
+
+def _cut(text: str, other: str) -> str:
+    """`text` around the first place where it leaves `other`."""
+    at = next((n for n, (left, right) in enumerate(zip(text, other, strict=False)) if left != right), min(len(text), len(other)))
+    start = max(0, at - 60)
+    shown = safe_text(text[start : start + SHOWN_DIFFERENCE], one_line=True)
+    return ("…" if start else "") + shown
+
+
+# -- rerun --------------------------------------------------------------------------------------------------------------------
+
+
+def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
+    from engine.engine import build_named_model
+    from engine.llm import ask_and_parse, render
+    from engine.risk import judge
+    from engine.strategies import Opinion, agree
+
+    with books(settings.home) as view:
+        name = find_cycle(view, arguments.cycle_id)
+        inputs = rerun_inputs(view, settings.home / "snapshots", name, recorded_mandate)
+    mandate = inputs.mandate
+    if arguments.prompt:
+        mandate = replace(mandate, prompt_id=arguments.prompt)
+    mandate = replace(mandate, language=settings.language)
+    wanted = [arguments.model] if arguments.model else list(settings.config.desk[mandate.desk].models)
+    closers: list[Any] = []
+    try:
+        models = [build_named_model(model, settings.config, settings.environ, SystemClock(), closers) for model in wanted]
+        prompt = render(mandate.prompt_id, inputs.context(mandate))
+        answers = ask_and_parse(
+            models,
+            prompt,
+            inputs.offered,
+            max_weight_ppm=PPM,
+            deadline_s=mandate.deadline_s,
+            on_text=lambda index, text: None,
+            cancelled=threading.Event(),
+        )
+    finally:
+        for closer in closers:
+            closer.close()
+    opinions = [Opinion(answer.model.name, answer.parsed.decisions) for answer in answers if not answer.abstained]
+    decisions = agree(opinions)
+    ruling = judge(inputs.view(mandate), mandate.policy, decisions, mandate.fees)
+    units = inputs.units
+    record: Json = {
+        "cycle_id": name,
+        "traded": False,
+        "models": [
+            {
+                "model": answer.model.name,
+                "outcome": answer.outcome,
+                "latency_ms": sum(call.reply.latency_ms for call in answer.calls),
+                "reply": safe_text(answer.calls[-1].reply.text),
+            }
+            for answer in answers
+        ],
+        "decisions": [
+            {
+                "instrument": item.instrument,
+                "intent": item.intent.value,
+                "target_weight": f"{from_units(item.target_weight_ppm, PPM):f}",
+                "reasoning": safe_text(item.reasoning),
+            }
+            for item in decisions
+        ],
+        "verdicts": [
+            {"instrument": one.instrument, "rule": one.rule, "result": one.result.value, "before": one.before, "after": one.after}
+            for one in ruling.verdicts
+        ],
+        "proposals": [
+            {
+                "instrument": one.instrument,
+                "side": one.side.value,
+                "quantity": plain(one.quantity, units.quantity, places=0),
+                "limit_price": plain(one.limit_price, units.price),
+            }
+            for one in ruling.proposals
+        ],
+    }
+    if settings.as_json:
+        print_line(json.dumps(record, ensure_ascii=False, indent=2))
+    else:
+        print_line(f"the snapshot of {name}, asked again; nothing was traded")
+        for part in ("models", "decisions", "verdicts", "proposals"):
+            sys.stdout.write(f"\n{part}\n" + (table(record[part]) or "none\n"))
+    if not opinions:
+        raise OutsideError("; ".join(f"{answer.model.name}: {answer.outcome}" for answer in answers))
+    return 0
+
+
+# -- why ----------------------------------------------------------------------------------------------------------------------
+
+
+def _why(arguments: argparse.Namespace, settings: Settings) -> int:
+    desk = desk_of(arguments, settings)
+    with books(settings.home) as view:
+        if not any(book.desk == desk for book in view.desks()):
+            raise ConfigError(f"desk {desk} has not run yet in {settings.home}")
+        chain = list(_chain(view, desk, arguments.symbol, arguments.limit))
+        position = view.account(desk).positions.get(arguments.symbol)
+        units = units_of(view, desk)
+    if not chain:
+        raise KanpanError(f"desk {desk} has never decided anything about {arguments.symbol}")
+    held = plain(position.quantity, units.quantity, places=0) if position else "0"
+    if settings.as_json:
+        print_line(json.dumps({"symbol": arguments.symbol, "held": held, "chain": chain}, ensure_ascii=False, indent=2))
+        return 0
+    print_line(f"{arguments.symbol}: {held} held by desk {desk}")
+    for link in chain:
+        head = {key: value for key, value in link.items() if isinstance(value, str)}
+        sys.stdout.write("\n" + document(head))
+        for part in ("verdicts", "orders"):
+            if link[part]:
+                sys.stdout.write(f"{part}\n" + table(link[part]))
+    return 0
+
+
+def _answered(call: ModelCall) -> str:
+    return f"{call.asked.model} ({call.replied.outcome if call.replied else 'no reply'})"
+
+
+def _chain(view: Books, desk: str, symbol: str, limit: int) -> list[Json]:
+    """The newest cycles that said something about a name, newest first: what was said, by whom, and what came of it."""
+    links: list[Json] = []
+    units = units_of(view, desk)
+    for cycle in view.cycles(desk, limit=10_000):
+        made = view.decisions(cycle.cycle_id)
+        decision = next((item for item in made.decisions if item.instrument == symbol), None) if made else None
+        if decision is None:
+            continue
+        ruled = view.verdicts(cycle.cycle_id)
+        snapshot = view.snapshot_of(cycle.cycle_id)
+        calls = view.model_calls(cycle.cycle_id)
+        links.append(
+            {
+                "cycle": cycle.cycle_id,
+                "as_of": snapshot.as_of.isoformat() if snapshot else "",
+                "snapshot": snapshot.hash if snapshot else "",
+                "models": ", ".join(
+                    f"{call.asked.model} ({call.replied.outcome if call.replied else 'no reply'})" for call in calls
+                ),
+                "intent": decision.intent.value,
+                "target_weight": f"{from_units(decision.target_weight_ppm, PPM):f}",
+                "confidence": f"{from_units(decision.confidence_ppm, PPM):f}",
+                "reasoning": safe_text(decision.reasoning, one_line=True),
+                "evidence": ", ".join(decision.sources),
+                "verdicts": [
+                    {"rule": one.rule, "result": one.result.value, "code": one.code, "observed": one.observed, "limit": one.limit}
+                    for one in (ruled.verdicts if ruled else ())
+                    if one.instrument == symbol
+                ],
+                "orders": [order_record(item, units) for item in view.orders_of(cycle.cycle_id) if item.order.instrument == symbol],
+            }
+        )
+        if len(links) >= limit:
+            break
+    return links
