@@ -1,11 +1,13 @@
 """What is kept: the ledger. Bars, snapshots and the sample market are imported from their own modules, which need polars."""
 
+from engine.store.archive import export_archive, import_archive
 from engine.store.books import Books
 from engine.store.chain import Head
 from engine.store.check import Finding, check
 from engine.store.ledger import Ledger, books
 from engine.store.lock import InstanceLock, holder
 from engine.store.rebuild import rebuild
+from engine.store.retention import Forgotten
 from engine.store.views import (
     AlertBook,
     CycleBook,
@@ -30,6 +32,7 @@ __all__ = [
     "Entry",
     "EquityMark",
     "Finding",
+    "Forgotten",
     "Head",
     "InstanceLock",
     "Ledger",
@@ -39,6 +42,8 @@ __all__ = [
     "Standing",
     "books",
     "check",
+    "export_archive",
     "holder",
+    "import_archive",
     "rebuild",
 ]

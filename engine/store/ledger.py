@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -29,6 +30,7 @@ from engine.store.connect import DATABASE, create_schema, prepare_home, reader, 
 from engine.store.lock import InstanceLock
 from engine.store.migrations import migrate
 from engine.store.projections import Projector
+from engine.store.retention import Forgotten, forget
 from engine.store.schema import SCHEMA_VERSION
 from engine.store.verify import head_of, verify_tail
 
@@ -36,7 +38,7 @@ T = TypeVar("T")
 
 _INSERT = "INSERT INTO journal (seq, at, kind, desk, cycle_id, key, payload, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _RECORDED = "SELECT seq FROM journal WHERE key = ? AND key <> ''"
-_BLOB = "INSERT INTO blobs (hash, size, seq, data) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING"
+_BLOB = "INSERT INTO blobs (hash, size, seq, data) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET seq = excluded.seq"
 
 
 class Ledger:
@@ -106,6 +108,11 @@ class Ledger:
     def backup(self, to: Path) -> Path:
         """A sound copy of the ledger and its anchor in the directory `to`, taken between two transactions; returns its path."""
         return self._on_writer(lambda: self._copy(to))
+
+    def forget(self, before: datetime) -> Forgotten:
+        """Delete the prompts and replies last written before an instant; the journal is never touched."""
+        instant = stamp(before)
+        return self._on_writer(lambda: self._forget(instant))
 
     def close(self) -> None:
         """Finish what was asked, close the files and let the next process in. May be called twice."""
@@ -245,6 +252,18 @@ class Ledger:
         except OSError as error:
             raise LedgerError(f"the backup in {to} failed: {error.strerror}") from None
         return target
+
+    def _forget(self, before: str) -> Forgotten:
+        with _plainly():
+            connection = self._connected()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                forgotten = forget(connection, before)
+                connection.execute("COMMIT")
+            except BaseException as error:
+                self._undo(connection, error)
+                raise
+        return forgotten
 
     def _disconnect(self) -> None:
         connection, self._connection, self._projector = self._connection, None, None
