@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import threading
@@ -110,15 +111,10 @@ def content_hash(snapshot: Snapshot) -> str:
     """SHA-256 in hex over canonical integers and strings; the same on every machine and every version of polars."""
     digest = hashlib.sha256(FORMAT.encode())
     digest.update(_header(snapshot))
-    bars = snapshot.bars
-    digest.update(str(bars.height).encode())
-    for name in ("symbol", "interval"):
-        words, codes = _coded(bars[name])
-        digest.update(json.dumps(words, ensure_ascii=False).encode())
-        digest.update(codes.astype("<i8").data)
+    digest.update(json.dumps(_runs(snapshot.bars), ensure_ascii=False).encode())
     for name in BAR_SCHEMA:
         if name not in ("symbol", "interval"):
-            digest.update(_whole(bars[name]).data)
+            digest.update(_whole(snapshot.bars[name]).data)
     return digest.hexdigest()
 
 
@@ -188,25 +184,25 @@ def _checked(bars: pl.DataFrame, as_of: datetime, names: set[str]) -> pl.DataFra
 
 def _ordered(bars: pl.DataFrame) -> bool:
     """Whether rows strictly rise by symbol, interval, known_at: sorted and without duplicates."""
-    symbol = np.diff(_coded(bars["symbol"])[1])
-    interval = np.diff(_coded(bars["interval"])[1])
-    known_at = np.diff(bars["known_at"].to_physical().to_numpy())
-    rises = (symbol > 0) | ((symbol == 0) & ((interval > 0) | ((interval == 0) & (known_at > 0))))
+    runs = _runs(bars)
+    if any(before[:2] >= after[:2] for before, after in itertools.pairwise(runs)):
+        return False
+    rises = np.diff(_whole(bars["known_at"])) > 0
+    borders = np.cumsum([length for _, _, length in runs], dtype=np.int64)[:-1] - 1
+    rises[borders] = True
     return bool(rises.all())
 
 
-def _coded(column: pl.Series) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """The sorted distinct words of a column, and every row as its place among them."""
-    runs = column.rle().struct.unnest()
-    values = runs["value"].to_list()
-    words = sorted(set(values))
-    place = {word: number for number, word in enumerate(words)}
-    codes = np.array([place[word] for word in values], dtype=np.int64)
-    return words, np.repeat(codes, runs["len"].to_numpy())
+def _runs(bars: pl.DataFrame) -> list[tuple[str, str, int]]:
+    """(symbol, interval, rows) of each stretch of rows with one symbol and interval."""
+    runs = bars.select(pl.struct("symbol", "interval").rle().alias("run"))["run"].to_list()
+    return [(run["value"]["symbol"], run["value"]["interval"], run["len"]) for run in runs]
 
 
 def _whole(column: pl.Series) -> npt.NDArray[np.int64]:
-    return np.ascontiguousarray(column.to_physical().to_numpy().astype("<i8", copy=False))
+    """The integers behind a column: as they are, microseconds since 1970 of an instant, days since 1970 of a day."""
+    values = column.to_numpy()
+    return np.ascontiguousarray(values.astype("<i8", copy=False))
 
 
 def _header(snapshot: Snapshot) -> bytes:

@@ -24,7 +24,7 @@ from engine.store.snapshot import BAR_SCHEMA, Snapshot, content_hash, freeze, re
 
 CLOSE = datetime(2020, 6, 15, 7, tzinfo=UTC)
 NOW = CLOSE + timedelta(hours=19)
-GOLDEN = "e884f72b86d4044eadc6a875918450967a608d216d59e7400028be54070fe5cc"
+GOLDEN = "e123d1322751367586767be8af5ed939582cc670c096ce37c509aa3a62a2e1ff"
 
 
 def bar(symbol: str, days_ago: int, close: int = 100_000, interval: str = "1d") -> dict[str, object]:
