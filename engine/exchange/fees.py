@@ -22,6 +22,8 @@ from engine.exchange.dated import since
 COMMISSION_CAP_PPM = 3_000
 """0.3 % of the amount, 证监发〔2002〕21号."""
 _BILLION = 1_000_000_000
+ROUNDING_ROOM = 100
+"""Money units: one US cent, a millionth of a dollar in crypto."""
 
 _STAMP = since("stamp duty", ("2008-09-19", 1_000), ("2023-08-28", 500))
 """On sales of stocks, ppm."""
@@ -196,7 +198,9 @@ def _us(side: Side, quantity: int, notional: int, day: date, schedule: FeeSchedu
 def worst_case_cost(instrument: Instrument, quantity: int, limit_price: int, day: date, schedule: FeeSchedule) -> int:
     """What a buy can cost at most: the notional at `limit_price` (limit-up for a market order) and all its fees, in money units.
 
-    Because fees are charged on running totals, no way of splitting the order into fills at or below the limit can cost more.
+    Because fees are charged on running totals, no way of splitting the order into fills at or below the limit can cost more. Where
+    the notional of a fill is rounded (US, crypto) there is room for half a unit in each of ROUNDING_ROOM × 2 fills.
     """
     notional = instrument.units.notional(limit_price, quantity)
-    return notional + order_fees(instrument, Side.BUY, quantity, notional, day, schedule).total
+    rounding = 0 if instrument.market is Market.ASHARE else ROUNDING_ROOM
+    return notional + order_fees(instrument, Side.BUY, quantity, notional, day, schedule).total + rounding

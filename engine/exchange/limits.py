@@ -81,6 +81,9 @@ _ONE_TICK: dict[Exchange, Dated[bool]] = {
 }
 
 
+_DELISTING_AT_FIVE_CENTS, _FIVE_CENTS = date(2020, 12, 31), 500
+
+
 @dataclass(frozen=True, slots=True)
 class PriceLimits:
     """The highest and lowest valid price of a day, in price units."""
@@ -108,7 +111,7 @@ def price_limits(
     up_ppm, down_ppm = band(instrument, day, sessions_listed=sessions_listed, delisting_sessions=delisting_sessions)
     if (up_ppm, down_ppm) == _FREE:
         return None
-    return limits_around(pre_close, up_ppm, down_ppm, tick_of(instrument, day), one_tick=_one_tick(instrument, day))
+    return limits_around(pre_close, up_ppm, down_ppm, tick_of(instrument, day), one_tick=_one_tick(instrument, day, pre_close))
 
 
 def limits_around(reference: int, up_ppm: int, down_ppm: int, tick: int, *, one_tick: bool) -> PriceLimits:
@@ -130,11 +133,12 @@ def band(instrument: Instrument, day: date, *, sessions_listed: int | None, deli
     return _FREE if name is None else _BANDS[name].on(day)
 
 
-def _one_tick(instrument: Instrument, day: date) -> bool:
+def _one_tick(instrument: Instrument, day: date, pre_close: int) -> bool:
     exchange = exchange_of(instrument)
-    if instrument.delisting and exchange is Exchange.SSE and product_of(instrument) is Product.STOCK:
-        # The risk-warning-board measures gave SSE delisting shares the one-tick band ten years before the trading rules did.
-        return day >= date(2013, 1, 1)
+    if instrument.delisting and instrument.board is Board.MAIN_SH:
+        # The risk-warning-board measures gave SSE delisting shares a one-tick band ten years before the trading rules did:
+        # below 0.05 since 2013, at 0.05 as well since the measures of 2020-12-31 (where it equals the general rule).
+        return day >= _DELISTING_AT_FIVE_CENTS or pre_close < _FIVE_CENTS
     return _ONE_TICK[exchange].on(day)
 
 
