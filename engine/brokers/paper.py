@@ -30,10 +30,10 @@ from engine.exchange import (
     on_tick,
     price_limits,
     quantity_problem,
-    sessions_listed,
     tick_of,
     worst_case_cost,
 )
+from engine.exchange.calendar import sessions_listed
 from engine.exchange.corporate import CorporateAction, book_dividend
 
 PARTICIPATION_PPM = 100_000

@@ -20,7 +20,8 @@ from engine.core.market import Quote
 from engine.core.order import Order, Side
 from engine.core.units import PPM, from_units, plain
 from engine.cycle.mandate import Mandate
-from engine.exchange import price_limits, sessions_listed
+from engine.exchange import price_limits
+from engine.exchange.calendar import sessions_listed
 from engine.llm import CandidateRow, HoldingRow, PromptContext
 from engine.risk import Ruling, View, judge
 from engine.store.snapshot import Snapshot
