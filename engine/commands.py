@@ -11,7 +11,7 @@ import itertools
 import json
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,12 +97,14 @@ class Commands:
         publisher: Publisher,
         runners: Mapping[str, Runner],
         cancelled: Mapping[str, threading.Event],
+        fatal: Callable[[str], None],
     ) -> None:
         self._home = home
         self._ledger = ledger
         self._publisher = publisher
         self._runners = runners
         self._cancelled = cancelled
+        self._fatal = fatal
         self._waiting: queue.Queue[Command] = queue.Queue(MAX_WAITING)
         self._numbers = itertools.count(ledger.head.seq + 1)
         self._stopping = threading.Event()
@@ -126,6 +128,12 @@ class Commands:
         return name
 
     def _run(self) -> None:
+        try:
+            self._listen()
+        except BaseException as error:  # noqa: BLE001 - an engine that no longer hears a halt must stop
+            self._fatal(f"commands: {type(error).__name__}: {error}")
+
+    def _listen(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._do(self._waiting.get(timeout=POLL_S))

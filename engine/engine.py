@@ -88,7 +88,7 @@ class Engine:
             for name, desk in self.config.desk.items():
                 if not self._only or name == self._only:
                     self._runners[name] = self._build(name, desk, self._ledger)
-            self._commands = Commands(self.home, self._ledger, self._publisher, self._runners, self._cancelled)
+            self._commands = Commands(self.home, self._ledger, self._publisher, self._runners, self._cancelled, self._fatal)
             self._alarm = Alarm(self._beat, self._fatal, clock=self._clock, every_s=BEAT_S)
         except BaseException:
             self._ledger.close()
