@@ -1,5 +1,7 @@
 """What a market permits and charges, by date: pure rules, and the one matching kernel."""
 
+from engine.exchange.admission import Request, effective_cap, order_problem
+from engine.exchange.auction import AuctionPrint, auction_price
 from engine.exchange.boards import Exchange, NameFlags, Product, board_of, exchange_of, name_flags, product_of, symbol_of
 from engine.exchange.booking import (
     Booking,
@@ -11,50 +13,129 @@ from engine.exchange.booking import (
     new_account,
     open_account,
 )
-from engine.exchange.calendar import Calendar, Session, calendar, sessions_listed
+from engine.exchange.calendar import (
+    Calendar,
+    CalendarData,
+    Session,
+    calendar,
+    calendar_data,
+    calendar_text,
+    extended,
+    sessions_listed,
+)
+from engine.exchange.contracts import Contract, MarginTier, contract_from, contract_problem, margin_tiers
 from engine.exchange.corporate import CorporateAction, book_dividend, book_sale_tax, dividend_tax, ex_reference
-from engine.exchange.fees import NOTHING_CHARGED, Charged, FeeSchedule, charged_by, fees, worst_case_cost
+from engine.exchange.depth import KINDS, SIDES, DepthFill, match_depth
+from engine.exchange.fees import NOTHING_CHARGED, Charged, FeeSchedule, charged_by, fees, order_fees, worst_case_cost
+from engine.exchange.kernel import CODES, match_bar, match_print, match_quote, participation_cap
 from engine.exchange.limits import PriceLimits, cage_base, price_cage, price_limits
-from engine.exchange.lots import floor_quantity, on_tick, order_maximum, quantity_problem, tick_at, tick_of, to_tick
+from engine.exchange.lots import (
+    floor_quantity,
+    lot_rule,
+    on_tick,
+    order_maximum,
+    quantity_problem,
+    tick_at,
+    tick_of,
+    to_tick,
+)
+from engine.exchange.perps import (
+    PerpBooking,
+    PerpPosition,
+    book_funding,
+    book_perp_fill,
+    funding_payment,
+    funding_rate,
+    funding_times,
+    initial_margin,
+    liquidate,
+    liquidation_price,
+    maintenance_margin,
+    must_liquidate,
+)
 from engine.exchange.sessions import Phase, accepts_cancels, accepts_orders
 from engine.exchange.settlement import settles_on
+from engine.exchange.slippage import NO_SLIPPAGE, ONE_TICK, BasisPoints, FixedTicks, Slippage, VolumeShare
 
 __all__ = [
+    "CODES",
+    "KINDS",
     "NOTHING_CHARGED",
+    "NO_SLIPPAGE",
+    "ONE_TICK",
+    "SIDES",
+    "AuctionPrint",
+    "BasisPoints",
     "Booking",
     "BookingRefused",
     "Calendar",
+    "CalendarData",
     "Charged",
+    "Contract",
     "CorporateAction",
+    "DepthFill",
     "Exchange",
     "FeeSchedule",
+    "FixedTicks",
+    "MarginTier",
     "NameFlags",
+    "PerpBooking",
+    "PerpPosition",
     "Phase",
     "PriceLimits",
     "Product",
+    "Request",
     "Session",
+    "Slippage",
+    "VolumeShare",
     "accepts_cancels",
     "accepts_orders",
     "apply_booking",
+    "auction_price",
     "board_of",
     "book_dividend",
     "book_fill",
     "book_flow",
+    "book_funding",
+    "book_perp_fill",
     "book_sale_tax",
     "cage_base",
     "calendar",
+    "calendar_data",
+    "calendar_text",
     "charged_by",
     "conserved",
+    "contract_from",
+    "contract_problem",
     "dividend_tax",
+    "effective_cap",
     "ex_reference",
     "exchange_of",
+    "extended",
     "fees",
     "floor_quantity",
+    "funding_payment",
+    "funding_rate",
+    "funding_times",
+    "initial_margin",
+    "liquidate",
+    "liquidation_price",
+    "lot_rule",
+    "maintenance_margin",
+    "margin_tiers",
+    "match_bar",
+    "match_depth",
+    "match_print",
+    "match_quote",
+    "must_liquidate",
     "name_flags",
     "new_account",
     "on_tick",
     "open_account",
+    "order_fees",
     "order_maximum",
+    "order_problem",
+    "participation_cap",
     "price_cage",
     "price_limits",
     "product_of",
