@@ -217,7 +217,9 @@ class Ledger:
         return Head(seq, digest)
 
     def _undo(self, connection: sqlite3.Connection, error: BaseException) -> None:
-        """After a failed commit the transaction may already be gone; after an I/O error the connection is not to be trusted."""
+        """After a failed commit the transaction may already be gone. After an I/O error the next write gets a new
+        connection: closing this one checkpoints the WAL, which frees space, and the head is read and held against the anchor again.
+        """
         if self._projector is not None:
             self._projector.discard()
         try:

@@ -241,7 +241,13 @@ class Projector:
         self._cycles.touch(cycle_id)
         self._cycle_steps.add(cycle_id, state, seq, p["reason"], at)
 
+    def _open_cycle(self, p: Payload) -> None:
+        row = self._cycles.get(p["cycle_id"])
+        if row is None or row[1] != p["desk"]:
+            raise LedgerError(f"no such cycle of {p['desk']}: {p['cycle_id']}")
+
     def _snapshot_frozen(self, seq: int, at: str, p: Payload) -> None:
+        self._open_cycle(p)
         self._snapshots.add(
             p["cycle_id"],
             p["desk"],
@@ -255,6 +261,7 @@ class Projector:
         )
 
     def _model_asked(self, seq: int, at: str, p: Payload) -> None:
+        self._open_cycle(p)
         self._calls.new(
             p["cycle_id"], p["call"], p["desk"], p["provider"], p["model"], p["prompt_id"], p["prompt_version"], p["prompt_hash"],
             "", "", "", 0, 0, 0, 0, "0", "", at, "", seq, 0,
@@ -274,6 +281,7 @@ class Projector:
         self._calls.touch(p["cycle_id"], p["call"])
 
     def _decisions_made(self, seq: int, at: str, p: Payload) -> None:
+        self._open_cycle(p)
         cycle_id, desk = p["cycle_id"], p["desk"]
         for n, d in enumerate(p["decisions"]):
             self._decisions.add(
@@ -284,6 +292,7 @@ class Projector:
             self._rejections.add(cycle_id, n, desk, item["instrument"], item["code"], item["observed"], seq)
 
     def _verdicts_given(self, seq: int, at: str, p: Payload) -> None:
+        self._open_cycle(p)
         for n, v in enumerate(p["verdicts"]):
             self._verdicts.add(
                 p["cycle_id"], seq, n, p["desk"], v["instrument"], v["rule"], v["scope"], v["result"], v["code"], v["observed"],

@@ -115,6 +115,20 @@ def test_a_second_engine_is_refused_within_a_second_until_the_first_is_killed(ho
     assert time.monotonic() - before < 1.0
 
 
+def test_an_entry_written_behind_our_back_stops_the_ledger(home: Path) -> None:
+    begun(home)
+    with Ledger.open(home, clock=Ticking()) as ledger:
+        entry = "2, '', 'Noted', '', '', '', '{}', printf('%064d', 0), printf('%064d', 1)"
+        script = (
+            f'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute("INSERT INTO journal VALUES ({entry})"); c.commit()'
+        )
+        subprocess.run([sys.executable, "-c", script, str(home / DATABASE)], check=True)
+        with pytest.raises(LedgerError, match="another process wrote to the ledger"):
+            ledger.write([Noted(DESK, "X")])
+    with pytest.raises(LedgerError, match="entry 2 of the ledger was altered"):
+        Ledger.open(home, clock=Ticking())
+
+
 def _altered(home: Path, statement: str) -> None:
     connection = sqlite3.connect(home / DATABASE)
     connection.execute(statement)

@@ -19,14 +19,18 @@ from engine.core.journal import (
     CommandDone,
     CommandQueued,
     CycleState,
+    DecisionsMade,
     Filled,
     LotChange,
     Marked,
+    ModelAsked,
     ModelReplied,
     Noted,
     OrderMoved,
     Posting,
     Record,
+    SnapshotFrozen,
+    VerdictsGiven,
 )
 from engine.core.order import TRANSITIONS, OrderStatus
 from engine.store import Ledger
@@ -185,6 +189,10 @@ def test_one_fill_id_books_once_even_for_an_order_that_may_fill_again(ledger: Le
     [
         (moved("nowhere", CycleState.RECONCILING), "no such cycle"),
         (replace(Story(desk="ghost").claim()), "no such desk: ghost"),
+        (SnapshotFrozen("nowhere", DESK, "a" * 64, "replay", START, 0, (), ()), "no such cycle"),
+        (ModelAsked("nowhere", DESK, 0, "p", "m", "id", "1", "a" * 64), "no such cycle"),
+        (DecisionsMade("nowhere", DESK, (), ()), "no such cycle"),
+        (VerdictsGiven("nowhere", DESK, ()), "no such cycle"),
         (OrderMoved("none", DESK, OrderStatus.SUBMITTED), "no such order"),
         (AlertAcknowledged("none", "person"), "no such alert"),
         (CommandDone("none", "done"), "never queued"),
@@ -255,6 +263,22 @@ def test_the_journal_cannot_be_rewritten_through_our_connection(tmp_path: Path, 
     try:
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             connection.execute(statement)
+    finally:
+        connection.close()
+
+
+def test_the_writing_connection_is_as_safe_as_sqlite_can_be(tmp_path: Path) -> None:
+    Ledger.open(tmp_path / "home", clock=Ticking()).close()
+    connection = writer(tmp_path / "home")
+    names = ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers", "trusted_schema", "cell_size_check")
+    try:
+        assert [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names] == ["wal", 2, 1, 1, 0, 1]
+        loose = connection.execute(
+            "SELECT name FROM pragma_table_list WHERE type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite%'"
+        )
+        assert loose.fetchall() == []
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            connection.execute("INSERT INTO marks VALUES ('ghost', 'X', 1, 1)")
     finally:
         connection.close()
 
