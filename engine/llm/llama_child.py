@@ -1,6 +1,6 @@
 """The child process of local.py: one llama.cpp server on loopback, until standard input closes. Imports nothing of ours.
 
-Usage: python llama_child.py GGUF PORT NAME CONTEXT_TOKENS; prints the address it listens on.
+Usage: python llama_child.py GGUF PORT NAME CONTEXT_TOKENS THREADS; prints the address it listens on.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 
-def serve(gguf: str, port: int, name: str, context_tokens: int) -> None:
+def serve(gguf: str, port: int, name: str, context_tokens: int, threads: int) -> None:
     """Serve `gguf` on 127.0.0.1 until whoever started us closes our standard input, or dies."""
     import xllamacpp
 
@@ -19,6 +19,8 @@ def serve(gguf: str, port: int, name: str, context_tokens: int) -> None:
     settings.port = port
     settings.n_ctx = context_tokens
     settings.n_parallel = 1
+    settings.cpuparams.n_threads = threads
+    settings.cpuparams_batch.n_threads = threads
     settings.ui = False
     settings.endpoint_slots = False
     server = xllamacpp.Server(settings)
@@ -28,4 +30,4 @@ def serve(gguf: str, port: int, name: str, context_tokens: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    serve(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import select
 import subprocess
 import sys
@@ -78,7 +79,10 @@ def serve_local(port: int = 0, *, start_s: float = _START_S) -> LocalServer:
     Raises ConfigError where the extra is not installed, OutsideError where it does not come up within `start_s` seconds.
     """
     child = Path(__file__).with_name("llama_child.py")
-    command = [sys.executable, str(child), str(model_file()), str(port), MODEL_NAME, str(CONTEXT_TOKENS)]
+    threads = max(
+        1, (os.cpu_count() or 2) - 1
+    )  # its threads wait for each other spinning: on a busy machine the last one halves it
+    command = [sys.executable, str(child), str(model_file()), str(port), MODEL_NAME, str(CONTEXT_TOKENS), str(threads)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
     server = LocalServer("", process)
