@@ -5,6 +5,7 @@ Usage: python llama_child.py GGUF PORT NAME CONTEXT_TOKENS THREADS; prints the a
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -27,6 +28,7 @@ def serve(gguf: str, port: int, name: str, context_tokens: int, threads: int) ->
     sys.stdout.write(f"{server.listening_address}\n")
     sys.stdout.flush()
     sys.stdin.read()
+    os._exit(0)  # whatever it is generating, nobody wants it any more
 
 
 if __name__ == "__main__":
