@@ -315,7 +315,7 @@ def _plainly() -> Iterator[None]:
         if "full" in text or "I/O" in text:
             raise LedgerError(f"the ledger cannot be written: {text}; free some disk space, nothing was lost") from None
         if "readonly" in text or "unable to open" in text:
-            raise LedgerError(f"the ledger cannot be opened for writing: {text}") from None
+            raise LedgerError(f"the ledger cannot be opened or written: {text}") from None
         raise LedgerError(f"the ledger cannot be trusted: {text}; run kanpan doctor") from None
     except OverflowError:
         raise LedgerError("an amount does not fit into 64 bits") from None

@@ -90,13 +90,13 @@ def fingerprint(connection: sqlite3.Connection) -> tuple[str, int]:
 
 
 def derived_fingerprint(source: sqlite3.Connection) -> tuple[str, int]:
-    """What `fingerprint` should say, derived in memory from the journal of `source`, which is only read."""
-    memory = sqlite3.connect(":memory:", isolation_level=None)
+    """What `fingerprint` should say, derived from the journal of `source`, which is only read, into a temporary database."""
+    scratch = sqlite3.connect("", isolation_level=None)
     try:
         for statement in statements(tables_ddl()):
-            memory.execute(statement)
-        memory.execute("BEGIN")
-        derive(source, memory)
-        return fingerprint(memory)
+            scratch.execute(statement)
+        scratch.execute("BEGIN")
+        derive(source, scratch)
+        return fingerprint(scratch)
     finally:
-        memory.close()
+        scratch.close()
