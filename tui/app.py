@@ -15,13 +15,12 @@ from typing import Any
 
 from rich.segment import Segments
 from rich.text import Text
-from rich.traceback import Traceback
 from textual import events
 from textual.app import App
 from textual.screen import Screen
 
 from engine.core.clock import Clock, SystemClock
-from engine.core.errors import KanpanError
+from engine.core.errors import ConfigError, KanpanError
 from engine.state import StatusView, TopicView
 from tui.actions import available
 from tui.dispatch import Dispatcher
@@ -32,7 +31,7 @@ from tui.messages import EngineEdge, EngineStopped
 from tui.modes.overview import OverviewScreen
 from tui.palette import Inks, red_is_up
 from tui.pump import EDGE_SPACING_S, Pump, interval
-from tui.themes import ConsoleTheme, find_themes, load_themes
+from tui.themes import ConsoleTheme, find_themes, load_theme, theme_files
 
 STOP_WITHIN_S = 2.5
 SIGNAL_CODES = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
@@ -63,15 +62,13 @@ class KanpanApp(App[None], inherit_bindings=False):
         readonly: bool = False,
         up_down: str = "auto",
     ) -> None:
-        self._themes = load_themes(find_themes())
+        self._themes = theme_files(find_themes())
         super().__init__()
         self._door = door
         self._on_ready = on_ready
         self._up_down = up_down
-        for known in self._themes.values():
-            self.register_theme(known.textual)
-        self._look = self._themes.get(theme) or next(iter(self._themes.values()))
-        self.theme = self._look.textual.name
+        self._look = load_theme(self._themes.get(theme) or next(iter(self._themes.values())))
+        self._wear()
         self.face = Face(load(language), self._inks(self._look, ""), ASCII if ascii else UNICODE, "")
         actions = available(readonly=readonly)
         self.overview = OverviewScreen(self.face, door.state, actions, readonly=readonly)
@@ -164,8 +161,12 @@ class KanpanApp(App[None], inherit_bindings=False):
     def set_look(self, name: str) -> None:
         """The theme `name`, or the next one for an empty name."""
         names = list(self._themes)
-        self._look = self._themes[name or names[(names.index(self._look.name) + 1) % len(names)]]
-        self.theme = self._look.textual.name
+        try:
+            self._look = load_theme(self._themes[name or names[(names.index(self._look.name) + 1) % len(names)]])
+        except ConfigError as error:
+            self.overview.command_row.say(str(error))
+            return
+        self._wear()
         self._reface(replace(self.face, inks=self._inks(self._look, self.face.market)))
         self.dispatcher.say("say.theme", name=self._look.name)
 
@@ -181,6 +182,10 @@ class KanpanApp(App[None], inherit_bindings=False):
 
     def _inks(self, look: ConsoleTheme, market: str) -> Inks:
         return Inks(look.styles, red_is_up(market, self._up_down))
+
+    def _wear(self) -> None:
+        self.register_theme(self._look.textual)
+        self.theme = self._look.textual.name
 
     def _reface(self, face: Face) -> None:
         self.face = face
@@ -212,6 +217,8 @@ class KanpanApp(App[None], inherit_bindings=False):
 
     def _fatal_error(self) -> None:
         """Textual prints local variables with a traceback; ours may hold a person's figures, so only the lines are printed."""
+        from rich.traceback import Traceback  # 40 ms that only a crash needs
+
         words = Text(self.face.words.t("app.crashed"))
         trace = Traceback(show_locals=False, width=None)
         self._exit_renderables.append(Segments([*self.console.render(words), *self.console.render(trace, self.console.options)]))

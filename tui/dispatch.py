@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable
 
 from engine.core.clock import Clock
+from engine.core.errors import KanpanError
 from engine.state import EventRow, StatusView, TopicView
 from tui.actions import BY_ID, ActionDef, why_not
 from tui.commands import Wrong, complete, parse
@@ -17,6 +19,7 @@ from tui.prompter import Prompter
 from tui.widgets.line_table import LineTable
 
 KILL_WORD = "KILL"
+HALT_REASON = "kill switch"
 
 
 class Dispatcher:
@@ -63,8 +66,8 @@ class Dispatcher:
         if why:
             self.say("help.disabled", why=words.t(why))
         elif action.id == "halt":
-            self._send("halt")
-            self.prompter.ask("halt", words.t("confirm.halt"), word=KILL_WORD)
+            self._send("halt", HALT_REASON)
+            self.prompter.ask("halt", words.t("confirm.halt", count=self._screen.open_orders()), word=KILL_WORD)
         elif action.id == "quit" and (self._engine_gone or self.stopping):
             self._leave(0)
         elif action.confirm:
@@ -94,11 +97,21 @@ class Dispatcher:
         verb = self._sent.pop(params.get("id", ""), None)
         if verb is not None:
             key = "say.done" if event.code == "COMMAND_DONE" else "say.refused"
-            self.say(key, verb=words.get("verb", verb), outcome=words.get("outcome", params.get("outcome", "")))
+            self.say(key, verb=words.get("verb", verb), outcome=self._outcome(params.get("outcome", "")))
+
+    def _outcome(self, code: str) -> str:
+        words = self._screen.face.words
+        known = words.get("reason", code)
+        return known if known != code else words.get("outcome", code)
 
     def _send(self, verb: str, argument: str = "") -> None:
-        self._sent[self._door.command(verb, self._status().desk, argument)] = verb
-        self.say("say.sent", verb=self._screen.face.words.get("verb", verb))
+        said = self._screen.face.words.get("verb", verb)
+        try:
+            self._sent[self._door.command(verb, self._status().desk, argument)] = verb
+        except (KanpanError, queue.Full) as error:
+            self.say("say.refused", verb=said, outcome=str(error) or self._screen.face.words.t("reason.TOO_MANY_WAITING"))
+        else:
+            self.say("say.sent", verb=said)
 
     def _status(self) -> StatusView:
         return self._screen.status_row.status
@@ -110,6 +123,7 @@ class Dispatcher:
     def _answered(self, action: str, outcome: Outcome) -> None:
         if action == "halt":
             if outcome in (Outcome.ACCEPTED, Outcome.CHANGED):
+                self._send("cancel")
                 self._send("pause")
                 self.say("confirm.halt_done")
             else:

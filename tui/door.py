@@ -10,8 +10,9 @@ from engine.state import State
 class Door(Protocol):
     """What the console needs of an engine: a state to read, commands to leave, and a way to stop it.
 
-    Verbs: run, pause, resume_schedule, halt, resume, acknowledge (argument: alert id or "all"), quit. `command` returns the
-    command's id at once; the outcome arrives as a row of `state.events` with code COMMAND_DONE or COMMAND_REFUSED.
+    Verbs: run, pause, resume_schedule, halt (argument: reason), cancel, resume, acknowledge (argument: alert id or "all").
+    `command` returns the command's id at once, or raises a KanpanError; the outcome arrives as a row of `state.events` with code
+    COMMAND_DONE or COMMAND_REFUSED.
     """
 
     @property

@@ -22,6 +22,8 @@ _VOCABULARY = {
     "rule": "rule",
     "verb": "verb",
     "outcome": "outcome",
+    "code": "reason",
+    "reason": "reason",
     "by": "by",
 }
 _MAX_PARAM = 200

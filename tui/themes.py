@@ -1,4 +1,4 @@
-"""Themes as data: read themes/*.toml, check every one, and hand Textual its colours and the lines their inks."""
+"""Themes as data: read a file of themes/, check every key of it, and hand Textual its colours and the lines their inks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.errors import StyleSyntaxError
 from rich.style import Style
-from textual.color import ColorParseError
+from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from engine.core.errors import ConfigError
@@ -42,13 +42,12 @@ def find_themes() -> Path:
     raise ConfigError(f"no themes: {PLACES[0]} is missing; install kanpan again")
 
 
-def load_themes(directory: Path) -> dict[str, ConsoleTheme]:
-    """Every theme in `directory` by name, ours first; raises ConfigError naming the file and the key that is wrong."""
-    found = {theme.name: theme for theme in (load_theme(path) for path in sorted(directory.glob("*.toml")))}
+def theme_files(directory: Path) -> dict[str, Path]:
+    """The file of every theme in `directory` by name, ours first; raises ConfigError when there is none."""
+    found = {path.stem: path for path in sorted(directory.glob("*.toml"))}
     if not found:
         raise ConfigError(f"no themes in {directory}")
-    ours = {name: found[name] for name in ORDER if name in found}
-    return ours | found
+    return {name: found[name] for name in ORDER if name in found} | found
 
 
 def load_theme(path: Path) -> ConsoleTheme:
@@ -57,18 +56,18 @@ def load_theme(path: Path) -> ConsoleTheme:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name}: not TOML: {error}") from error
-    _same_keys(path, "", set(table), {"name", "dark", "ansi", "ground", "ink"}, set())
+    _same_keys(path, "", set(table), {"dark", "ansi", "ground", "ink"}, set())
     _same_keys(path, "ground.", set(table["ground"]), set(_GROUND), set(_GROUND_OPTIONAL))
     _same_keys(path, "ink.", set(table["ink"]), set(INKS), set())
-    name = str(table["name"])
     try:
         dark, ansi = bool(table["dark"]), bool(table["ansi"])
         variables = {"ansi-background": _ANSI_GROUND[dark], "ansi-foreground": _ANSI_GROUND[not dark]} if ansi else {}
-        textual = Theme(name=f"kanpan-{name}", dark=dark, ansi=ansi, variables=variables, **table["ground"])
-        textual.to_color_system().generate()
+        for color in table["ground"].values():
+            Color.parse(color)
+        textual = Theme(name=f"kanpan-{path.stem}", dark=dark, ansi=ansi, variables=variables, **table["ground"])
     except (ColorParseError, TypeError, ValueError) as error:
         raise ConfigError(f"{path.name}: ground: {error}") from error
-    return ConsoleTheme(name, textual, {ink: _style(path, ink, text) for ink, text in table["ink"].items()})
+    return ConsoleTheme(path.stem, textual, {ink: _style(path, ink, text) for ink, text in table["ink"].items()})
 
 
 def _style(path: Path, ink: str, text: object) -> Style:

@@ -10,16 +10,24 @@ from console_fixture import busy_state
 from rich.cells import cell_len
 
 import tui
+from engine.core.decision import Intent, VerdictResult
+from engine.core.journal import CycleState, Severity, TradingState
+from engine.core.order import OrderStatus, Side
+from engine.exchange.sessions import Phase
+from engine.feeds.tape import SessionKind
+from engine.risk import RULES
 from tui.actions import ACTIONS
 from tui.i18n import LANGUAGES, Words, load
 from tui.panels import alerts, orders, positions, quotes
+from tui.widgets.status_row import BROKEN, STAGE_OF
 
 CODES = """CYCLE_STARTED{cycle,trigger} CYCLE_STATE{cycle,state} CYCLE_ENDED{cycle,state,reason} SNAPSHOT{hash,source,instruments}
 MODEL_REPLIED{model,outcome,latency_ms,tokens_in,tokens_out,cost} MODEL_ABSTAINED{model,reason} DECISION_REJECTED{instrument,code}
 RISK_CLAMP{instrument,rule,before,after} RISK_DENY{instrument,rule,observed,limit} ORDER{order,instrument,side,quantity,status,code}
-FILL{order,instrument,side,quantity,price,fees} DIVIDEND{instrument,cash,shares} SESSION{day,phase}
-DAY_SETTLED{day,equity,change} TRADING_HALTED{reason,by} TRADING_RESUMED{by} PAUSED{} RESUMED{} DATA_STALE{symbols}
-COMMAND_DONE{id,verb,outcome} COMMAND_REFUSED{id,verb,outcome} RECOVERED{cycle,state} REPLAY_FINISHED{} ENGINE_STOPPED{reason}
+FILL{order,instrument,side,quantity,price,fees} DIVIDEND{instrument,cash,reason} SESSION{day,phase}
+DAY_SETTLED{day,equity,change} TRADING_HALTED{reason,by} TRADING_RESUMED{by} TRADING_REDUCING{reason,by}
+DESK_FAILED{reason} CLOCK_JUMP{seconds} PAUSED{} RESUMED{} DATA_STALE{symbols}
+COMMAND_DONE{id,outcome} COMMAND_REFUSED{id,outcome} RECOVERED{cycle,state} REPLAY_FINISHED{} ENGINE_STOPPED{reason}
 LEDGER_FAILED{reason} OFFLINE_MODEL{} BOOKS_BALANCED{}"""
 EVERY_CODE = {name: set(filter(None, holes.split(","))) for name, holes in re.findall(r"([A-Z_]+)\{([a-z_,]*)\}", CODES)}
 COLUMNS = [column for room in (quotes, positions, orders, alerts) for column in room.COLUMNS]
@@ -101,3 +109,30 @@ def test_values_of_the_engine_are_translated_inside_sentences() -> None:
 def test_the_fixture_uses_only_known_codes() -> None:
     state = busy_state()
     assert {row.code for row in (*state.alerts.view().rows.values(), *state.events.view().rows.values())} <= set(EVERY_CODE)
+
+
+def test_the_words_cover_every_state_side_and_status_of_the_engine() -> None:
+    for language in LANGUAGES:
+        keys = load(language).key_set()
+        for section, values in (
+            ("cycle", CycleState),
+            ("order", OrderStatus),
+            ("side", Side),
+            ("trading", TradingState),
+            ("severity", Severity),
+        ):
+            assert {f"{section}.{value.value}" for value in values} <= keys
+        assert {f"intent.{intent.value}" for intent in Intent} <= keys
+        assert {f"verdict.{result.value}" for result in VerdictResult} <= keys
+
+
+def test_the_status_row_knows_every_state_of_a_cycle() -> None:
+    assert set(STAGE_OF) | BROKEN | {"IDLE", "COMPLETED", "SKIPPED", "ABSTAINED"} == {state.value for state in CycleState}
+
+
+def test_every_rule_of_risk_and_every_phase_of_a_session_has_a_word() -> None:
+    for language in LANGUAGES:
+        keys = load(language).key_set()
+        assert {f"rule.{rule.name}" for rule in RULES} <= keys
+        assert {f"phase.{phase.value}" for phase in Phase} <= keys
+        assert {f"phase.{kind.value}" for kind in SessionKind} <= keys

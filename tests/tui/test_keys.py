@@ -96,7 +96,7 @@ def test_the_cursor_moves_by_row_by_half_page_and_to_the_ends() -> None:
         (1, "Sellable today"),
         (2, "PRICE_AT_LIMIT_UP"),
         (3, "You manage a paper desk"),
-        (4, "max_position 31.2%, limit 30.0%"),
+        (4, "position cap 31.2%, limit 30.0%"),
     ],
 )
 def test_enter_opens_the_row_and_escape_closes_it(tabs: int, shown: str) -> None:
@@ -290,15 +290,15 @@ def test_p_pauses_and_then_lets_go_on() -> None:
     console(check)
 
 
-def test_k_halts_at_once_and_kill_typed_stops_the_schedule_too() -> None:
+def test_k_halts_at_once_and_kill_typed_cancels_and_stops_the_schedule() -> None:
     async def check(app: KanpanApp, pilot: Pilot[None], door: RecordingDoor) -> None:
         await pilot.press("K")
         assert [verb for verb, *_ in door.asked] == ["halt"]
-        assert "Type KILL" in command_line(app)
+        assert "Type KILL to cancel 2 open orders" in command_line(app)
         door.state.status.put([("demo", status(trading_state="HALTED"))])
         app.pump.tick()
         await pilot.press(*"KILL", "enter")
-        assert [verb for verb, *_ in door.asked] == ["halt", "pause"]
+        assert [verb for verb, *_ in door.asked] == ["halt", "cancel", "pause"]
         assert "HALTED" in screen_rows(app)[0]
 
     console(check)

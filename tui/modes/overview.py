@@ -33,6 +33,7 @@ from tui.widgets.status_row import StatusRow
 from tui.widgets.tab_row import TabRow
 from tui.widgets.too_small import LEAST_HEIGHT, LEAST_WIDTH, TooSmall
 
+OPEN = frozenset({"initialized", "submitted", "accepted", "partially_filled"})
 SOLO_BELOW_WIDTH = 100
 SOLO_BELOW_HEIGHT = 32
 
@@ -130,6 +131,10 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
         if self._reading:
             return False
         return not self.solo or panel is self.panels[self._active]
+
+    def open_orders(self) -> int:
+        """How many orders may still fill."""
+        return sum(row.status in OPEN for row in self._state.orders.view().rows.values())
 
     def activate(self, index: int) -> None:
         """Make a panel the active one."""

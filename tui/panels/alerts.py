@@ -46,5 +46,5 @@ def alerts_panel(face: Face) -> LineTable[AlertRow]:
         columns=COLUMNS,
         haystack=lambda row: f"{row.severity} {row.code} {' '.join(value for _name, value in row.params)}",
         empty_key="empty.alerts",
-        newest_first=True,
+        newest=lambda row: row.at,
     )

@@ -101,7 +101,7 @@ def _order(row: OrderRow, face: Face) -> list[tuple[str, str]]:
         ("filled", row.filled),
         ("average", row.average),
         ("fees", row.fees),
-        ("reason", row.code),
+        ("reason", " ".join(dict.fromkeys((face.words.get("reason", row.code), row.code)))),
     ]
 
 
@@ -155,7 +155,9 @@ def _decisions(symbol: str, cycle_id: str, state: State, face: Face) -> list[Blo
 def _decision(row: DecisionRow, face: Face) -> list[Block]:
     words = face.words
     said = f"{words.get('intent', row.intent)}  {words.t('detail.target')} {weight(row.target_weight_ppm)}"
-    ruled = " ".join(filter(None, (words.get("verdict", row.verdict), row.rule, row.code)))
+    ruled = " ".join(
+        filter(None, (words.get("verdict", row.verdict), words.get("rule", row.rule), words.get("reason", row.code), row.code))
+    )
     return [
         Block("", text=f"{said}  {words.t('detail.confidence')} {weight(row.confidence_ppm)}", ink="accent"),
         Block("", text=f"{words.t('detail.verdict')}: {ruled}", ink="warning" if row.verdict not in ("", "ALLOW") else "text"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from engine.core.order import OrderStatus
 from engine.state import OrderRow
 from tui.face import Face
 from tui.format import sign_of, stamp, trimmed
@@ -10,10 +9,10 @@ from tui.widgets.line_table import Column, LineTable
 from tui.widgets.painted import Span
 
 _STATUS_INK = {
-    OrderStatus.FILLED: "text",
-    OrderStatus.PARTIALLY_FILLED: "warning",
-    OrderStatus.DENIED: "critical",
-    OrderStatus.REJECTED: "critical",
+    "filled": "text",
+    "partially_filled": "warning",
+    "denied": "critical",
+    "rejected": "critical",
 }
 
 
@@ -27,7 +26,7 @@ def _side(row: OrderRow, face: Face) -> Span:
 
 
 def _status(row: OrderRow, face: Face) -> Span:
-    return (face.words.get("order", row.status), _STATUS_INK.get(OrderStatus(row.status), "dim"))
+    return (face.words.get("order", row.status), _STATUS_INK.get(row.status, "dim"))
 
 
 def _average(row: OrderRow, face: Face) -> Span:
@@ -45,7 +44,7 @@ COLUMNS: tuple[Column[OrderRow], ...] = (
     Column("average", 9, _average, "right", rank=5),
     Column("name", 8, lambda row, face: (row.name, "text"), "left", lambda row: row.name, rank=2, most=16),
     Column("fees", 8, lambda row, face: (row.fees, "dim"), "right", rank=6),
-    Column("reason", 10, lambda row, face: (row.code, "warning"), "left", rank=4, most=28),
+    Column("reason", 10, lambda row, face: (face.words.get("reason", row.code), "warning"), "left", rank=4, most=28),
 )
 
 
@@ -58,5 +57,5 @@ def orders_panel(face: Face) -> LineTable[OrderRow]:
         columns=COLUMNS,
         haystack=lambda row: f"{row.symbol} {row.name} {row.side} {row.status} {row.code}",
         empty_key="empty.orders",
-        newest_first=True,
+        newest=lambda row: row.at,
     )

@@ -66,7 +66,7 @@ class LineTable(Lines, Generic[R]):
         columns: tuple[Column[R], ...],
         haystack: Callable[[R], str],
         empty_key: str,
-        newest_first: bool = False,
+        newest: Callable[[R], Any] | None = None,
     ) -> None:
         super().__init__(face, id=id, title_key=title_key)
         self.columns = columns
@@ -75,7 +75,7 @@ class LineTable(Lines, Generic[R]):
         self.sort_key = ""
         self.reverse = False
         self._haystack = haystack
-        self._newest_first = newest_first
+        self._newest = newest
         self._data: Mapping[str, R] = {}
         self._order: list[str] = []
         self._drawn: dict[str, Row] = {}
@@ -92,7 +92,7 @@ class LineTable(Lines, Generic[R]):
         else:
             for key in changed:
                 self._drawn.pop(key, None)
-            if self.sort_key or self.filter:
+            if self.sort_key or self.filter or self._newest is not None:
                 self._arrange()
         self.settle()
 
@@ -203,16 +203,17 @@ class LineTable(Lines, Generic[R]):
 
     def _arrange(self) -> None:
         held = self._order[self.cursor] if self.cursor and self.cursor < len(self._order) else None
-        keys = list(self._data)
-        if self._newest_first:
+        keys, data = list(self._data), self._data
+        if self._newest is not None:
+            newest = self._newest
             keys.reverse()
+            keys.sort(key=lambda key: newest(data[key]), reverse=True)
         if self.filter:
             wanted = self.filter.casefold()
             keys = [key for key in keys if wanted in self._haystack(self._data[key]).casefold()]
         sort = next((column.sort for column in self.columns if column.key == self.sort_key), None)
         if sort is not None:
-            data, value = self._data, sort
-            keys.sort(key=lambda key: value(data[key]))
+            keys.sort(key=lambda key: sort(data[key]))
         if self.reverse:
             keys.reverse()
         self._order = keys

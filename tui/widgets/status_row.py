@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.journal import CycleState
 from engine.core.text import safe_text
 from engine.state import StatusView, TopicView
 from tui.face import Face
@@ -13,16 +12,16 @@ from tui.widgets.frame import exactly
 from tui.widgets.painted import Painted, Row, Span, span_width
 
 STAGES = ("fetch", "analyze", "decide", "risk", "execute")
-_STAGE_OF = {
-    CycleState.RECONCILING: 0,
-    CycleState.FETCHING: 0,
-    CycleState.ANALYZING: 1,
-    CycleState.DECIDING: 2,
-    CycleState.RISK: 3,
-    CycleState.EXECUTING: 4,
-    CycleState.SETTLING: 4,
+STAGE_OF = {
+    "RECONCILING": 0,
+    "FETCHING": 0,
+    "ANALYZING": 1,
+    "DECIDING": 2,
+    "RISK": 3,
+    "EXECUTING": 4,
+    "SETTLING": 4,
 }
-_BROKEN = {CycleState.FAILED, CycleState.AMBIGUOUS}
+BROKEN = {"FAILED", "AMBIGUOUS"}
 SYMBOLS = {"CNY": "¥", "USD": "$"}
 STALE_AFTER_S = 60.0
 
@@ -128,11 +127,11 @@ def _time(status: StatusView, face: Face) -> Part:
 
 
 def _stages(status: StatusView, face: Face) -> Row:
-    state, glyphs, words = CycleState(status.cycle_state), face.glyphs, face.words
+    state, glyphs, words = status.cycle_state, face.glyphs, face.words
     row: list[Span] = [(f"#{status.cycle_number}", "status-strong")]
-    if state in _BROKEN or state in (CycleState.SKIPPED, CycleState.ABSTAINED):
-        return (*row, (f" {words.get('cycle', state)}", "status-red" if state in _BROKEN else "status"))
-    here = _STAGE_OF.get(state, len(STAGES) if state is CycleState.COMPLETED else -1)
+    if state in BROKEN or state in ("SKIPPED", "ABSTAINED"):
+        return (*row, (f" {words.get('cycle', state)}", "status-red" if state in BROKEN else "status"))
+    here = STAGE_OF.get(state, len(STAGES) if state == "COMPLETED" else -1)
     for index, stage in enumerate(STAGES):
         mark, ink = (
             (glyphs.done, "stage-done")
@@ -146,8 +145,8 @@ def _stages(status: StatusView, face: Face) -> Row:
 
 
 def _stage_now(status: StatusView, face: Face) -> Row:
-    state = CycleState(status.cycle_state)
-    ink = "status-red" if state in _BROKEN else "stage-on" if state in _STAGE_OF else "status"
+    state = status.cycle_state
+    ink = "status-red" if state in BROKEN else "stage-on" if state in STAGE_OF else "status"
     return ((f"#{status.cycle_number}", "status-strong"), (f" {face.words.get('cycle', state)}", ink))
 
 
