@@ -160,8 +160,8 @@ def _measured(source: Path, code: str, bars: list[AdjustedBar]) -> Fraction | No
 def _agree(source: Path, code: str, bars: list[AdjustedBar]) -> None:
     """Stop unless the weekly and monthly files, fetched on other days, show the same prices as the daily file in 2020.
 
-    That is what says that the last fetch was one piece: a re-adjusted instalment would differ by a cent here or there. Spans that the
-    other files hold only in part (fetched in mid-week) are left out.
+    That is what says that the last fetch was one piece: a re-adjusted instalment would differ by a cent here or there. Spans that
+    the other files hold only in part (fetched in mid-week) are left out.
     """
     for level, since, before in (("1wk", date(2020, 1, 6), _monday), ("1mon", date(2019, 12, 1), _first_of_month)):
         query = f"select substr(timestamp,1,10), open, high, low, close, volume, turnover from stock_{level}_kdata where code = ?"

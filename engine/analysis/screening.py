@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
+from operator import attrgetter
 
 from engine.analysis.features import FEATURE_NAMES, Features
 from engine.core.errors import ConfigError
@@ -24,23 +26,22 @@ def screen(snapshot: Snapshot, features: Mapping[str, Features], *, top: int, by
     Equal figures rank by symbol. Raises ConfigError for an unknown `by`.
     """
     figure = _figure(by)
-    quotes = {quote.symbol: quote for quote in snapshot.quotes}
-    ranked: list[tuple[float, str]] = []
-    for item in snapshot.instruments:
-        quote = quotes.get(item.symbol)
-        if quote is None or not tradable(item, quote, snapshot):
-            continue
-        value = figure(quote, features.get(item.symbol, Features(0)))
-        if value is not None:
-            ranked.append((-value, item.symbol))
-    return tuple(symbol for _, symbol in sorted(ranked)[:top])
+    instruments = {item.symbol: item for item in snapshot.instruments}
+    none = Features(0)
+    ranked = [
+        (-value, quote.symbol)
+        for quote in snapshot.quotes
+        if (value := figure(quote, features.get(quote.symbol, none))) is not None
+        and tradable(instruments[quote.symbol], quote, snapshot.trading_day)
+    ]
+    return tuple(symbol for _, symbol in heapq.nsmallest(top, ranked))
 
 
-def tradable(instrument: Instrument, quote: Quote, snapshot: Snapshot) -> bool:
-    """Whether a desk may think of opening a position in `instrument` today."""
-    seasoned = instrument.list_date is None or snapshot.trading_day - instrument.list_date >= SEASONED
-    priced = quote.last > 0 and quote.trading_day == snapshot.trading_day and not quote.suspended
-    return seasoned and priced and not instrument.special_treatment and not instrument.delisting
+def tradable(instrument: Instrument, quote: Quote, today: date) -> bool:
+    """Whether a desk may think of opening a position in `instrument` on `today`."""
+    if quote.last <= 0 or quote.trading_day != today or quote.suspended or instrument.special_treatment or instrument.delisting:
+        return False
+    return instrument.list_date is None or today - instrument.list_date >= SEASONED
 
 
 def _figure(by: str) -> Callable[[Quote, Features], float | None]:
@@ -50,4 +51,5 @@ def _figure(by: str) -> Callable[[Quote, Features], float | None]:
     if name not in FEATURE_NAMES:
         known = ", ".join(["amount", "volume", "change", *FEATURE_NAMES])
         raise ConfigError(f"cannot rank by {by!r}; known figures: {known}")
-    return lambda _, features: getattr(features, name)
+    read: Callable[[Features], float | None] = attrgetter(name)
+    return lambda _, features: read(features)
