@@ -124,7 +124,7 @@ class PaperBroker:
         quote = self._quotes.get(order.instrument)
         if not accepts_orders(self._venue.calendar.phase(at, instrument), exchange_of(instrument)):
             return "SESSION_CLOSED", 0
-        if quote is None or quote.suspended:
+        if quote is None or quote.suspended or quote.trading_day != day:
             return "INSTRUMENT_SUSPENDED", 0
         if order.order_type is not OrderType.LIMIT:
             return "ORDER_TYPE_UNKNOWN", 0

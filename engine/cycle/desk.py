@@ -62,6 +62,7 @@ class Desk:
         self.cycles_run = 0
         self.next_slot_shown: datetime | None = None
         self._last_slot: datetime | None = None
+        self._distributed: frozenset[str] = frozenset()
 
     # -- opening ----------------------------------------------------------------------------------------------------------
 
@@ -84,11 +85,15 @@ class Desk:
             resume = resume_point(books, mandate.desk)
             unfinished = books.unfinished_cycles(mandate.desk)
             latest = books.cycles(mandate.desk, limit=1)
-        moves = self.equipment.tape.next_at()
-        self._last_slot = latest[0].slot if latest else (moves - _A_SECOND if moves else None)
+        # A slot at the very instant the ledger stands at may still be due; one before it is gone, whatever the schedule was then.
+        begins = resume or self.equipment.tape.next_at()
+        past = [slot for slot in (latest[0].slot if latest else None, begins - _A_SECOND if begins else None) if slot]
+        self._last_slot = max(past, default=None)
         if resume is not None:
             self._catch_up(resume)
         recover(self._scene(), unfinished)
+        with ledger.reader() as books:
+            self._load_equity(books)
 
     def _load(self, books: Books) -> None:
         """The broker's book from the projections: the account, the open orders, the distributions its lots received."""
@@ -100,10 +105,15 @@ class Desk:
                 charged = charged_by(fills)
                 working[item.order.order_id] = Working(item.order, item.status, item.filled, len(fills), item.reserved, charged)
         book = Book(books.account(desk), working)
-        for adjusted in books.adjustments(desk):
+        adjustments = books.adjustments(desk)
+        self._distributed = frozenset(adjusted.adjustment_id for adjusted in adjustments)
+        for adjusted in adjustments:
             if adjusted.terms.ex_date and adjusted.instrument in book.account.positions:
                 book = with_action(book, action_of(adjusted))
         self.broker.load(claimed(book))
+
+    def _load_equity(self, books: Books) -> None:
+        """Where the equity stands, after a recovered cycle has marked it too."""
         curve = books.equity(self.mandate.desk, limit=10_000)
         if curve:
             self.equity = curve[-1].equity
@@ -121,11 +131,12 @@ class Desk:
         self.now = to
 
     def _turn(self, event: SessionEvent) -> None:
-        """A session turned; as a day begins, what traded on the last one is known, the same after a restart as before it."""
+        """A session turned; as a day begins, the last one's volumes and closes are known, the same after a restart as before it."""
         self.trading_day = event.day
         if event.kind is SessionKind.PRE_OPEN:
             snapshot = self.equipment.tape.snapshot(event.at, sorted(self.instruments), history_days=_VOLUME_DAYS)
             self.broker.remember_volumes(last_volume(snapshot))
+            self.broker.see(snapshot.quotes)  # also of names that give no quote today: they are worth their last close
 
     # -- time -------------------------------------------------------------------------------------------------------------
 
@@ -181,9 +192,6 @@ class Desk:
                 records += self._distribution(event)
             if isinstance(event, SessionEvent):
                 self._turn(event)
-        prints = [
-            (event.quote, event.bar) for event in events if isinstance(event, QuoteEvent) and event.quote.symbol in self.instruments
-        ]
         if self.broker.working():
             matched = self.broker.match(prints)
             self.broker.adopt(matched)
@@ -207,7 +215,10 @@ class Desk:
             observer.quoted(self.mandate.desk, quotes)
 
     def _distribution(self, event: DividendEvent) -> Sequence[Record]:
-        """The tape gives per ten shares, the rulebook wants 1e-8 per share."""
+        """The tape gives per ten shares, the rulebook wants 1e-8 per share; what a restart finds booked is not booked again."""
+        name = f"{self.mandate.desk}:{event.symbol}:{event.ex_date:%Y%m%d}"
+        if name in self._distributed:
+            return ()
         action = CorporateAction(
             event.symbol,
             event.ex_date,
@@ -215,7 +226,7 @@ class Desk:
             bonus_e8=event.bonus_per_10 * 10,
             transfer_e8=event.transfer_per_10 * 10,
         )
-        effects = self.broker.distribute(f"{self.mandate.desk}:{event.symbol}:{event.ex_date:%Y%m%d}", action)
+        effects = self.broker.distribute(name, action)
         self.broker.adopt(effects)
         return effects.records
 
