@@ -134,20 +134,20 @@ def _smoothed(values: Series, alpha: float, seeds: Places, window: int) -> Serie
     if not seeded.size:
         return level.T
     first = seeds[seeded]
-    # Time runs along the first axis, so that each step of the loop touches one contiguous row.
-    target, weight = np.nan_to_num(values.T), np.full((length, rows), alpha)
-    places = first[:, None] + np.arange(1 - window, 1)
-    target[first, seeded] = values[seeded[:, None], places].mean(axis=1)
-    weight[first, seeded] = 1.0
-    start = int(first.min())
+    means = values[seeded[:, None], first[:, None] + np.arange(1 - window, 1)].mean(axis=1)
+    # Time runs along the first axis, so that each step of the loop touches one contiguous row. Before its seed a row is held at
+    # zero; the seed is entered so that the step from zero lands on the mean.
+    early = np.arange(length)[:, None] < seeds
+    target = np.where(early, 0.0, values.T)
+    target[first, seeded] = means / alpha
     before = np.zeros(rows)
-    for place in range(start, length):
+    for place in range(int(first.min()), length):
         now = level[place]
         np.subtract(target[place], before, out=now)
-        now *= weight[place]
+        now *= alpha
         now += before
         before = now
-    level[np.arange(length)[:, None] < seeds] = np.nan
+    level[early] = np.nan
     return level.T
 
 
