@@ -26,7 +26,6 @@ MAX_PRICE_UNITS = 10**15
 
 _EXACT = Context(prec=64, rounding=ROUND_FLOOR)
 _MICRO = Decimal("0.000001")
-_THINKING = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
 _HEAD = re.compile(r'\s*(?:```(?:json)?\s*)?\{\s*"decisions"\s*:\s*\[')
 _BETWEEN = re.compile(r"\s*,?\s*")
 _NO_WEIGHT = frozenset({Intent.EXIT})
@@ -75,7 +74,7 @@ def parse_reply(text: str, offered: Mapping[str, Instrument], *, max_weight_ppm:
     """
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         return _nothing("too_large", f"more than {MAX_BYTES} bytes")
-    body = _THINKING.sub("", text, count=1) if text.lstrip().startswith("<think>") else text
+    body = _without_thinking(text)
     if not body.strip():
         return _nothing("empty", "no text")
     try:
@@ -89,6 +88,14 @@ def parse_reply(text: str, offered: Mapping[str, Instrument], *, max_weight_ppm:
     if found[0].end < 0:
         return _recover(body, offered, max_weight_ppm)
     return _whole(body, found[0], offered, max_weight_ppm)
+
+
+def _without_thinking(text: str) -> str:
+    """Some models think aloud first, between tags; what follows the end tag is the reply. Without an end tag all of it is."""
+    if not text.lstrip().startswith("<think>"):
+        return text
+    _, ended, rest = text.partition("</think>")
+    return rest if ended else text
 
 
 def _whole(body: str, span: Span, offered: Mapping[str, Instrument], cap: int) -> Parsed:

@@ -92,12 +92,15 @@ def read(text: str) -> object:
 
 def _depth(text: str) -> int:
     depth = deepest = 0
-    for token in _TOKEN.findall(text):
+    for match in _TOKEN.finditer(text):
+        token = match.group()
         if token in "{[":
             depth += 1
             deepest = max(deepest, depth)
         elif token in "}]":
             depth -= 1
+        elif token == '"':
+            raise ValueError("a string never ends")  # looking on from every later quote would take quadratic time
     return deepest
 
 

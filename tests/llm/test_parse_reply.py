@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 
 import pytest
@@ -128,6 +129,7 @@ def test_one_object_may_stand_in_prose_or_a_fence(wrapped: str):
         ('{"decisions":[' + ",".join(["1"] * 501) + "]}", "TOO_MANY"),
         ('{"decisions":[{"instrument":"600519.SH","target_weight":0.', "TRUNCATED"),
     ],
+    ids=range(21),
 )
 def test_what_is_not_one_sound_object_is_nothing_at_all(text: str, why: str):
     result = parsed(text)
@@ -267,3 +269,28 @@ def test_weights_floor_and_prices_are_exact(weight: Decimal, price: int):
     (decision,) = parsed(text).decisions
     assert Decimal(decision.target_weight_ppm) <= weight * PPM < decision.target_weight_ppm + 1
     assert decision.stop_loss == price
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        '{"' + '\\"' * 30_000,
+        "x" * 100 + '{"' + '\\"' * 30_000 + "}",
+        "<think>" * 9_000,
+        "{" * 65_000,
+        "{}" * 32_000,
+        '{"' * 32_000,
+        '{"' + "\\" * 64_000,
+        '{"decisions":[' + "{}," * 20_000,
+        '{"decisions":[' + " ," * 30_000,
+        '{"decisions":[' + "9" * 60_000 + "]}",
+        " " * 65_000 + "{",
+        "`" * 65_000,
+        '"' * 65_000,
+    ],
+    ids=range(13),
+)
+def test_no_text_takes_long_to_refuse(hostile: str):
+    start = time.process_time()
+    assert parsed(hostile).decisions == ()
+    assert time.process_time() - start < 2  # milliseconds in fact; a quadratic search took 40 seconds
