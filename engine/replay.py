@@ -249,7 +249,7 @@ class Replay:
         name, account = past.claimed.cycle_id, past.before.book.account if past.before else None
         assert account is not None
         if mandate.strategy == "baseline":
-            held = held_weights(account, snapshot)
+            held = held_weights(account, snapshot, seen)
             return DecisionsMade(name, self._desk, equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm), ())
         offered = offered_in(snapshot, seen)
         first = past.asked.get(0)

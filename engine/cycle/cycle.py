@@ -185,7 +185,7 @@ class _Running:
         account = scene.broker.account()
         rejected: tuple[ItemRejected, ...] = ()
         if mandate.strategy == "baseline":
-            held = held_weights(account, snapshot)
+            held = held_weights(account, snapshot, seen)
             decisions = equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm)
         else:
             prompt = render(mandate.prompt_id, prompt_context(mandate, snapshot, seen, account))

@@ -32,7 +32,7 @@ from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
 from engine.cycle.recovery import recover, resume_point
 from engine.cycle.schedule import next_slot
-from engine.cycle.steps import last_volume
+from engine.cycle.steps import newest_bars
 from engine.exchange import Phase, calendar, charged_by, open_account
 from engine.exchange.corporate import CorporateAction
 from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
@@ -135,7 +135,7 @@ class Desk:
         self.trading_day = event.day
         if event.kind is SessionKind.PRE_OPEN:
             snapshot = self.equipment.tape.snapshot(event.at, sorted(self.instruments), history_days=_VOLUME_DAYS)
-            self.broker.remember_volumes(last_volume(snapshot))
+            self.broker.remember_volumes({symbol: bar.volume for symbol, bar in newest_bars(snapshot).items()})
             self.broker.see(snapshot.quotes)  # also of names that give no quote today: they are worth their last close
 
     # -- time -------------------------------------------------------------------------------------------------------------

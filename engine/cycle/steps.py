@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from typing import NamedTuple
 
 from engine.analysis import Features, features, screen
 from engine.brokers import Working
@@ -27,13 +28,23 @@ from engine.risk import Ruling, View, judge
 from engine.store.snapshot import Snapshot
 
 
+class Newest(NamedTuple):
+    """The newest whole session of a name: its day, close in price units, volume in quantity units."""
+
+    trading_day: date
+    close: int
+    volume: int
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What analysis made of a snapshot: features of every name, and the names offered to the models, best first."""
+    """What analysis made of a snapshot: features and prices of every name, and the names offered to the models, best first."""
 
     features: Mapping[str, Features]
     candidates: tuple[str, ...]
     stale: tuple[str, ...]
+    newest: Mapping[str, Newest]
+    prices: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +64,32 @@ def analyze(snapshot: Snapshot, mandate: Mandate, account: Account, previous_ses
     chosen = screen(snapshot, figures, top=mandate.top, by=mandate.by)
     quoted = {quote.symbol: quote for quote in snapshot.quotes}
     held = tuple(symbol for symbol in sorted(account.positions) if symbol not in chosen and symbol in quoted)
-    last_day = last_bar_day(snapshot)
+    newest = newest_bars(snapshot)
     stale = tuple(
-        symbol for symbol in sorted(quoted) if max(last_day.get(symbol, date.min), _printed_on(quoted[symbol])) < previous_session
+        symbol for symbol in sorted(quoted) if max(_last_day(newest, symbol), _printed_on(quoted[symbol])) < previous_session
     )
-    return Seen(figures, chosen + held, stale)
+    return Seen(figures, chosen + held, stale, newest, prices_of(snapshot, newest))
+
+
+def _last_day(newest: Mapping[str, Newest], symbol: str) -> date:
+    return newest[symbol].trading_day if symbol in newest else date.min
 
 
 def _printed_on(quote: Quote) -> date:
     return quote.trading_day if quote.open else date.min
 
 
-def last_bar_day(snapshot: Snapshot) -> dict[str, date]:
-    """The trading day of each name's newest daily bar."""
-    daily = snapshot.bars.filter(snapshot.bars["interval"] == "1d")
-    return dict(daily.group_by("symbol").last().select("symbol", "trading_day").iter_rows())
+def newest_bars(snapshot: Snapshot) -> dict[str, Newest]:
+    """Each name's newest daily bar; bars are sorted by symbol, interval and time, so it is the last of its run."""
+    daily = snapshot.bars.filter(snapshot.bars["interval"] == "1d").select("symbol", "trading_day", "close", "volume")
+    last = daily.unique("symbol", keep="last", maintain_order=True)
+    return {symbol: Newest(day, close, volume) for symbol, day, close, volume in last.iter_rows()}
 
 
-def last_volume(snapshot: Snapshot) -> dict[str, int]:
-    """Each name's volume in its newest whole session, in quantity units."""
-    daily = snapshot.bars.filter(snapshot.bars["interval"] == "1d")
-    return dict(daily.group_by("symbol").last().select("symbol", "volume").iter_rows())
-
-
-def prices_of(snapshot: Snapshot) -> dict[str, int]:
+def prices_of(snapshot: Snapshot, newest: Mapping[str, Newest]) -> dict[str, int]:
     """The newest price of each name, in price units: its quote's, else the close of its last bar."""
-    daily = snapshot.bars.filter(snapshot.bars["interval"] == "1d")
-    prices: dict[str, int] = dict(daily.group_by("symbol").last().select("symbol", "close").iter_rows())
-    return prices | {quote.symbol: quote.last for quote in snapshot.quotes if quote.last}
+    closes = {symbol: bar.close for symbol, bar in newest.items()}
+    return closes | {quote.symbol: quote.last for quote in snapshot.quotes if quote.last}
 
 
 def worth(symbol: str, account: Account, prices: Mapping[str, int], instruments: Mapping[str, Instrument]) -> int:
@@ -100,7 +109,7 @@ def prompt_context(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Ac
     instruments = instruments_in(snapshot)
     quotes = {quote.symbol: quote for quote in snapshot.quotes}
     units = next(iter(instruments.values())).units
-    prices = prices_of(snapshot)
+    prices = seen.prices
     equity = equity_of(account, prices, instruments)
     holdings = []
     for symbol, position in sorted(account.positions.items()):
@@ -146,7 +155,7 @@ def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standi
     """The desk and the market as the rules see them; pure, so that a replay sees the same."""
     quotes = {quote.symbol: quote for quote in snapshot.quotes}
     instruments = instruments_in(snapshot)
-    prices = prices_of(snapshot)
+    prices = seen.prices
     account = standing.account
     planned: dict[str, int] = {}
     for working in standing.working.values():
@@ -160,7 +169,7 @@ def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standi
         quotes=quotes,
         prices=prices,
         limits={symbol: limits_of(instruments[symbol], quotes[symbol], snapshot.trading_day) for symbol in quotes},
-        session_volume=last_volume(snapshot),
+        session_volume={symbol: bar.volume for symbol, bar in seen.newest.items()},
         stale=frozenset(seen.stale),
         open_orders=frozenset(working.order.instrument for working in standing.working.values()),
         trading_day=snapshot.trading_day,
@@ -182,10 +191,10 @@ def limits_of(instrument: Instrument, quote: Quote, day: date) -> tuple[int, int
     return None if limits is None else (limits.up, limits.down)
 
 
-def held_weights(account: Account, snapshot: Snapshot) -> dict[str, int]:
+def held_weights(account: Account, snapshot: Snapshot, seen: Seen) -> dict[str, int]:
     """Current weights in ppm of equity, for strategies that rebalance."""
     instruments = instruments_in(snapshot)
-    prices = prices_of(snapshot)
+    prices = seen.prices
     equity = equity_of(account, prices, instruments)
     if equity <= 0:
         return {}
