@@ -7,6 +7,7 @@ import resource
 import stat
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -108,6 +109,38 @@ def test_every_field_of_a_quote_is_part_of_the_name(small: Snapshot, field: str)
     other: object = f"{value}!" if isinstance(value, str) else value + timedelta(1) if isinstance(value, date) else (not value) or 7
     changed = dataclasses.replace(small.quotes[0], **{field: other})
     assert content_hash(dataclasses.replace(small, quotes=(changed, *small.quotes[1:]))) != content_hash(small)
+
+
+WORDS = st.text(max_size=12)
+NUMBERS = st.integers(0, 2**62)
+
+
+@given(
+    name=WORDS,
+    industry=WORDS,
+    source=WORDS,
+    figures=st.lists(NUMBERS, min_size=8, max_size=8),
+    order=st.permutations(range(6)),
+)
+@settings(max_examples=50, deadline=None)
+def test_whatever_it_holds_comes_back_in_one_order(
+    name: str, industry: str, source: str, figures: list[int], order: list[int]
+) -> None:
+    """Any text a feed may send, any whole figures, any order of rows: read back equal, under the name it had before."""
+    columns = ("open", "high", "low", "close", "volume", "amount", "pre_close", "factor_ppm")
+    rows = [{**bar(f"{place % 2}.SZ", place), **dict(zip(columns, figures, strict=True))} for place in range(6)]
+    shares = [dataclasses.replace(share(f"{place}.SZ", name), industry=industry) for place in (0, 1)]
+    quotes = [dataclasses.replace(quote(f"{place}.SZ", last=figures[0]), name=name, source=source) for place in (1, 0)]
+    facts = {"as_of": NOW, "market": Market.ASHARE, "trading_day": CLOSE.date(), "source": source}
+    pictures = [
+        freeze(**facts, instruments=shares, quotes=quotes, bars=pl.DataFrame([rows[place] for place in places], schema=BAR_SCHEMA))
+        for places in (range(6), order)
+    ]
+    assert content_hash(pictures[0]) == content_hash(pictures[1])
+    with tempfile.TemporaryDirectory() as scratch:
+        again = read(Path(scratch), write(pictures[0], Path(scratch)))
+    assert (again.instruments, again.quotes, again.source) == (pictures[1].instruments, pictures[1].quotes, source)
+    assert again.bars.equals(pictures[1].bars)
 
 
 def test_a_bar_from_the_future_cannot_be_frozen() -> None:
