@@ -23,7 +23,7 @@ from engine.core.clock import Clock
 from engine.llm.completion import Answer
 from engine.llm.model import CANCELLED, TIMEOUT, TOO_LARGE, Prompt, Reply, error
 from engine.llm.price import Price, cost
-from engine.llm.redact import StreamRedactor, detail, redact
+from engine.llm.redact import StreamRedactor, detail
 from engine.llm.wire import Wire
 
 ATTEMPTS = 3
@@ -119,7 +119,7 @@ class OpenAIModel:
         usage = attempt.answer.usage
         price = self._endpoint.price
         return Reply(
-            text=redact(attempt.answer.text, self._endpoint.api_key) if self._endpoint.api_key else attempt.answer.text,
+            text=_hidden(attempt.answer.text, self._endpoint.api_key),
             outcome=attempt.outcome,
             detail=detail(attempt.detail, self._endpoint.api_key),
             latency_ms=int((time.monotonic() - start) * 1000),
@@ -253,6 +253,12 @@ def _whole(response: httpx.Response) -> object:
         return json.loads(body)
     except ValueError:
         raise ValueError(f"{kind.partition(';')[0]} instead of JSON") from None
+
+
+def _hidden(text: str, key: str) -> str:
+    """The whole text as the console saw it in pieces: without the key."""
+    redactor = StreamRedactor(key)
+    return redactor.feed(text) + redactor.flush()
 
 
 def _about_format(said: str) -> bool:

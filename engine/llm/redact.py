@@ -8,7 +8,7 @@ from engine.core.text import safe_text
 
 HIDDEN = "[redacted]"
 _WINDOW = 8
-_LOOKS_LIKE_A_KEY = re.compile(r"(?i)\bbearer\s+[^\s\"',;]+|\b(?:sk|ak|pk|gsk|xai|key|token)-[\w*.\-]{8,}|\bAIza[\w\-]{20,}")
+_LOOKS_LIKE_A_KEY = re.compile(r"(?i)\bbearer\s+[^\s\"',;]+|\b(?:sk|ak|pk|gsk|xai)-[\w*.\-]{8,}|\bAIza[\w\-]{20,}")
 
 
 def redact(text: str, secret: str) -> str:
@@ -26,10 +26,14 @@ def detail(text: str, secret: str, *, limit: int = 300) -> str:
 
 
 class StreamRedactor:
-    """The same promise for text that arrives in pieces: holds back an ending that could be the beginning of the key."""
+    """Hides the key itself in a model's words, which arrive in pieces: holds back an ending that could be its beginning.
+
+    Only the key as it is: words that merely look like one are the model's own. Placeholders shorter than eight characters
+    (`ollama`, `none`) are no secrets.
+    """
 
     def __init__(self, secret: str) -> None:
-        self._secret = secret
+        self._secret = secret if len(secret) >= _WINDOW else ""
         self._held = ""
 
     def feed(self, piece: str) -> str:

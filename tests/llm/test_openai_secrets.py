@@ -43,6 +43,13 @@ def test_a_key_spoken_in_the_reply_is_hidden_even_when_cut_in_pieces():
     assert "".join(pieces).startswith("your key is [redacted], ")
 
 
+def test_words_that_merely_look_like_a_key_are_the_models_own():
+    text = '{"decisions":[]} sk-like-12345678 Bearer bonds, token-economics'
+    with serving(says(text)) as server:
+        assert ask(model(server)).text == text
+        assert ask(model(server, api_key="none")).text == text
+
+
 def test_nothing_a_traceback_prints_holds_the_key():
     with serving(says(REPLY)) as server:
         one = model(server)
