@@ -52,6 +52,10 @@ def test_models_round_up_to_the_tick(model: FixedTicks | BasisPoints | VolumeSha
     assert model.cost(100_000, 1_000, 10_000, 100) == cost
 
 
+def test_one_tick_is_the_default() -> None:
+    assert FixedTicks() == ONE_TICK
+
+
 def test_volume_share_without_volume_costs_as_much_as_taking_it_all() -> None:
     assert VolumeShare().cost(100_000, 1, 0, 100) == VolumeShare().cost(100_000, 50, 50, 100) == 10_000
     assert VolumeShare().cost(100_000, 500, 50, 100) == 10_000
