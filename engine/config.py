@@ -12,21 +12,22 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from engine.core.errors import ConfigError
-from engine.core.units import PPM, Market
+from engine.core.units import PPM, UNITS, Market, to_units
 
 ENV_PREFIX = "KANPAN_"
 ENV_RESERVED = frozenset({"KANPAN_HOME", "KANPAN_CONFIG", "KANPAN_LANG"})
 
 Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=12, decimal_places=6)]
-Amount = Annotated[Decimal, Field(ge=0, max_digits=24)]
+Amount = Annotated[Decimal, Field(ge=0, le=10**10)]
+"""In the desk's currency; ten thousand million keeps every sum of the ledger within 64 bits in every market's units."""
 
 
 class _Strict(BaseModel):
@@ -96,7 +97,7 @@ class ModelConfig(_Strict):
     @field_validator("api_key")
     @classmethod
     def _named_not_written(cls, value: str) -> str:
-        if value and not value.startswith("env:"):
+        if value and not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", value):
             raise ValueError('a key is never written here; name its variable: api_key = "env:NAME"')
         return value
 
@@ -113,6 +114,12 @@ class ReplayConfig(_Strict):
     end: date = date(2020, 6, 16)
     speed: float = Field(default=1_800, ge=0, le=1_000_000)
 
+    @model_validator(mode="after")
+    def _forwards(self) -> ReplayConfig:
+        if self.start > self.end:
+            raise ValueError(f"starts on {self.start}, after its end on {self.end}")
+        return self
+
 
 class DeskConfig(_Strict):
     """One mandate: a market, a universe, a strategy, a panel of models, a schedule, a risk policy, a paper account."""
@@ -124,8 +131,8 @@ class DeskConfig(_Strict):
     prompt: str = "ashare-daily"
     models: tuple[str, ...] = ("offline",)
     schedule: str = "at 09:20"
-    mode: Literal["auto", "confirm"] = "auto"
-    cash: Amount = Decimal(1_000_000)
+    mode: Literal["auto"] = "auto"
+    cash: Annotated[Amount, Field(gt=0)] = Decimal(1_000_000)
     history_days: int = Field(default=120, ge=30, le=1_000)
     deadline_s: float = Field(default=60, gt=0, le=1_800)
     replay: ReplayConfig = ReplayConfig()
@@ -137,6 +144,13 @@ class DeskConfig(_Strict):
     def _readable(cls, value: str) -> str:
         if not re.fullmatch(r"at \d\d:\d\d(, ?\d\d:\d\d)*|every \d{1,3}m in session|manual", value):
             raise ValueError('must read "at 09:20, 14:50", "every 5m in session" or "manual"')
+        if value.startswith("every") and int(re.sub(r"\D", "", value)) == 0:
+            raise ValueError("every 0 minutes is not a schedule")
+        for moment in re.findall(r"\d\d:\d\d", value):
+            try:
+                time.fromisoformat(moment)
+            except ValueError:
+                raise ValueError(f"{moment} is not a time of day") from None
         return value
 
     @field_validator("feed")
@@ -154,6 +168,23 @@ class DeskConfig(_Strict):
             raise ValueError(f"unknown strategy {value}; this version has: {', '.join(STRATEGIES)}")
         return value
 
+    @model_validator(mode="after")
+    def _possible(self) -> DeskConfig:
+        if self.market is not Market.ASHARE and "replay" in self.feed:
+            raise ValueError(f"market {self.market}: the feed replay plays A-shares only")
+        if self.strategy == "panel" and not self.models:
+            raise ValueError("models: the strategy panel needs at least one")
+        twice = [model for model in self.models if self.models.count(model) > 1]
+        if twice:
+            raise ValueError(f"models: {twice[0]} is named twice")
+        amounts = {"cash": self.cash, "risk.cash_reserve": self.risk.cash_reserve, "risk.min_order": self.risk.min_order}
+        for name, amount in {**amounts, "fees.commission_min": self.fees.commission_min}.items():
+            try:
+                to_units(amount, UNITS[self.market].money)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        return self
+
     def canonical(self) -> str:
         """Canonical JSON of everything that decides, for the journal and its hash; it holds no secret."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -170,7 +201,7 @@ STRATEGIES = ("panel", "baseline")
 class Config(_Strict):
     """Everything a person set: desks, models and the few settings of the engine itself."""
 
-    desk: dict[str, DeskConfig] = Field(default_factory=lambda: {"demo": DeskConfig()})
+    desk: dict[str, DeskConfig] = Field(default_factory=lambda: {"demo": DeskConfig()}, min_length=1)
     model: dict[str, ModelConfig] = Field(default_factory=dict)
     language: Literal["en", "zh", ""] = ""
     theme: str = "dark"
@@ -201,8 +232,8 @@ def load_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> C
                 raise ConfigError(f"{where}: cannot be read ({type(error).__name__})") from None
     try:
         tree: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(_unreadable(error, where)) from None
     sources = _overlay(tree, environ)
     try:
         config = Config.model_validate(tree)
@@ -234,7 +265,11 @@ def environment(config_path: Path | None, environ: Mapping[str, str]) -> dict[st
     merged: dict[str, str] = {}
     dotenv = config_path.parent / ".env" if config_path is not None else None
     if dotenv is not None and dotenv.is_file():
-        for number, line in enumerate(dotenv.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            text = dotenv.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f".env: cannot be read ({type(error).__name__})") from None
+        for number, line in enumerate(text.splitlines(), 1):
             line = line.strip().removeprefix("export ").strip()
             if not line or line.startswith("#"):
                 continue
@@ -273,6 +308,16 @@ def _scalar(text: str) -> Any:
         except tomllib.TOMLDecodeError:
             return text
     return text
+
+
+def _unreadable(error: Exception, where: str) -> str:
+    """TOML's own complaint with its line where the contract wants it; what it is not prepared for, without a traceback."""
+    if isinstance(error, RecursionError):
+        return f"{where}: nested too deeply"
+    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", str(error), re.DOTALL)
+    if found is None:
+        return f"{where}: not readable as TOML ({type(error).__name__})"
+    return f"{where}:{found[2]} {found[1]}" if found[2] else f"{where}: {found[1]} (at the end of the file)"
 
 
 def _explain(error: ValidationError, text: str, where: str, sources: Mapping[tuple[str, ...], str]) -> str:

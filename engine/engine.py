@@ -26,6 +26,7 @@ from engine.exchange import FeeSchedule
 from engine.feeds.replay import ReplayTape
 from engine.feeds.tape import Tape
 from engine.llm import Model, ModelSpec, OfflineModel, Price, Rates, build_model
+from engine.llm.prompts import builtin
 from engine.publish import DeskFace, Publisher
 from engine.risk import Policy
 from engine.state import State
@@ -135,6 +136,10 @@ class Engine:
 
     def _build(self, name: str, desk: DeskConfig, ledger: Ledger) -> Runner:
         mandate = mandate_of(name, desk, self._language)
+        try:
+            builtin(desk.prompt, self._language)
+        except ConfigError as error:
+            raise ConfigError(f"desk.{name}.prompt: {error}") from None
         models = (
             tuple(
                 build_named_model(model, self.config, self._environ, self._clock, self._closers, pace_s=self._pace_s)

@@ -53,7 +53,8 @@ timeout_s = 60
 """
 
 PRESETS = {
-    "demo": _HEAD.format(models='"offline"', top=8, deadline=60) + "\n# `offline` is no language model: a fixed rule that answers the same prompt.\n",
+    "demo": _HEAD.format(models='"offline"', top=8, deadline=60)
+    + "\n# `offline` is no language model: a fixed rule that answers the same prompt.\n",
     "local": _HEAD.format(models='"local"', top=4, deadline=300) + _LOCAL,
     "deepseek": _HEAD.format(models='"deepseek"', top=8, deadline=60) + _DEEPSEEK,
 }
@@ -61,8 +62,8 @@ PRESETS = {
 
 def write_preset(home: Path, path: Path, preset: str) -> Path:
     """Write the preset to `path`; raises ConfigError rather than overwrite what is there."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(PRESETS[preset])
     except FileExistsError:

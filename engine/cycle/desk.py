@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from engine.brokers import Book, PaperBroker, Working
 from engine.brokers.execution import claimed, with_action
 from engine.brokers.fold import action_of
-from engine.core.errors import CalendarUnknown
+from engine.core.errors import CalendarUnknown, ConfigError
 from engine.core.ids import cycle_id
 from engine.core.instrument import Instrument
 from engine.core.journal import (
@@ -52,6 +52,9 @@ class Desk:
         self.calendar = calendar(mandate.market)
         listed = equipment.tape.instruments()
         wanted = set(mandate.symbols) or {item.symbol for item in listed}
+        unknown = sorted(wanted - {item.symbol for item in listed})
+        if unknown:
+            raise ConfigError(f"desk.{mandate.desk}.universe.symbols: {equipment.tape.source} has no {', '.join(unknown[:5])}")
         self.instruments: dict[str, Instrument] = {item.symbol: item for item in listed if item.symbol in wanted}
         self.broker = PaperBroker(mandate.desk, mandate.market, mandate.fees, self.instruments)
         self.now = datetime.min.replace(tzinfo=UTC)
