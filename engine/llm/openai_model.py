@@ -74,6 +74,7 @@ class OpenAIModel:
         self._endpoint = endpoint
         self._clock = clock
         self._rung = _LADDER.index(endpoint.structured)
+        self._asks_usage = True
 
     @property
     def name(self) -> str:
@@ -108,6 +109,10 @@ class OpenAIModel:
                 self._rung = max(self._rung, rung + 1)
                 tries -= 1
                 continue
+            if attempt.status in _FORMAT_STATUS and self._asks_usage and "stream_options" in attempt.detail:
+                self._asks_usage = False
+                tries -= 1
+                continue
             if not attempt.retryable or attempt.answer.pieces or tries >= ATTEMPTS:
                 break
             pause = _BACKOFF_S[tries - 1] if attempt.retry_after_s is None else attempt.retry_after_s
@@ -134,6 +139,8 @@ class OpenAIModel:
         """One request in its own thread, watched from here; whatever it hangs on, this returns by `end` or soon after a cancel."""
         if cancelled.is_set():
             return _Attempt(Answer(), CANCELLED, "cancelled before it was sent")
+        if time.monotonic() >= end:
+            return _Attempt(Answer(), TIMEOUT, "no time left to ask")
         wire = Wire(tls=self._endpoint.base_url.startswith("https:"), proxy=self._endpoint.proxy)
         attempt = _Attempt(Answer())
         arrivals: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -226,9 +233,10 @@ class OpenAIModel:
             "model": self._endpoint.model,
             "messages": [message for message in messages if message["content"]],
             "stream": True,
-            "stream_options": {"include_usage": True},
             self._endpoint.max_tokens_key: self._endpoint.max_tokens,
         }
+        if self._asks_usage:
+            request["stream_options"] = {"include_usage": True}
         if self._endpoint.temperature is not None:
             request["temperature"] = self._endpoint.temperature
         if prompt.schema and structured == "json_schema":

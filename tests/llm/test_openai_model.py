@@ -162,6 +162,13 @@ def test_a_400_about_something_else_is_not_tried_again():
     assert "context length" in reply.detail
 
 
+def test_an_endpoint_without_stream_options_is_asked_without_them():
+    with serving(fails(400, "unknown field: stream_options"), says(REPLY)) as server:
+        one = model(server)
+        assert ask(one).outcome == "ok" and one.structured == "json_schema"
+        assert ["stream_options" in request.body for request in server.requests] == [True, False]
+
+
 # --- retries ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +234,13 @@ def test_the_deadline_is_for_the_whole_call(behaviour):
         start = time.monotonic()
         reply = ask(model(server), deadline_s=0.7)
         assert reply.outcome == "timeout" and time.monotonic() - start < 1.2
+
+
+def test_without_time_nothing_is_sent():
+    with serving(says(REPLY)) as server:
+        assert ask(model(server), deadline_s=0).outcome == "timeout"
+        time.sleep(0.1)
+        assert server.requests == []
 
 
 def test_the_models_own_timeout_counts_too():
