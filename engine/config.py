@@ -110,7 +110,7 @@ class ModelConfig(_Strict):
 class ReplayConfig(_Strict):
     """Which stretch of the store a `replay` feed plays; `speed` is market seconds in one real second (0 = as fast as it can)."""
 
-    start: date = date(2020, 1, 2)
+    start: date = date(2020, 2, 4)
     end: date = date(2020, 6, 16)
     speed: float = Field(default=1_800, ge=0, le=1_000_000)
 

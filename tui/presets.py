@@ -16,7 +16,7 @@ _HEAD = """\
 
 [desk.demo]
 market   = "ashare"
-feed     = ["replay"]        # the embedded sample market: eight A-shares, January to June 2020, real prices
+feed     = ["replay"]        # the embedded sample market: eight A-shares, February to June 2020, real prices
 strategy = "panel"           # panel: the models below decide | baseline: equal weight, no model
 models   = [{models}]
 schedule = "at 09:20"        # Beijing time; also "at 09:20, 14:50", "every 30m in session", "manual"
