@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import threading
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.core.clock import SimulatedClock
+from engine.llm import ModelSpec, build_model, make_prompt
 from engine.llm.completion import Answer, read_usage
 from engine.llm.price import cost
 from engine.llm.providers import builtin_table
+from tests.llm.fake_llm_server import serving
 
 yaml = pytest.importorskip("yaml")
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "recorded" / "llm"
@@ -33,6 +38,23 @@ def test_a_recorded_stream_of_deepseek():
     assert answer.outcome() == ("ok", "")
     assert answer.text.startswith("Hello there") and answer.thinking_chars > 500
     assert answer.usage.tokens_reasoning > 0 and answer.usage.tokens_out > answer.usage.tokens_reasoning
+
+
+@pytest.mark.parametrize(("at", "rates"), [("2026-11-20T02:00:00", "peak"), ("2026-11-20T12:00:00", "rates")])
+def test_the_recorded_stream_over_real_http_costs_what_it_cost(at: str, rates: str):
+    (response,) = responses("deepseek/test_deepseek_model_thinking_stream.yaml")
+    price = builtin_table().prices["deepseek", "deepseek-flash"]
+    with serving(lambda request: request.send(200, response["body"]["string"], "text/event-stream; charset=utf-8")) as server:
+        spec = ModelSpec("m", base_url=server.base_url, model="deepseek-flash", price=price)
+        model = build_model(spec, SimulatedClock(datetime.fromisoformat(at).replace(tzinfo=UTC)))
+        pieces: list[str] = []
+        prompt = make_prompt(id="t", version="1", system="", user="Hello")
+        reply = model.ask(prompt, deadline_s=10, on_text=pieces.append, cancelled=threading.Event())
+    assert reply.outcome == "ok" and "".join(pieces) == reply.text and reply.text.startswith("Hello there")
+    used, charged = reply.usage, getattr(price, rates)
+    by_hand = (used.tokens_in - used.tokens_cached) * charged.input + used.tokens_cached * charged.cached
+    assert used.tokens_out > 100
+    assert Decimal(reply.cost) * 1_000_000 == by_hand + used.tokens_out * charged.output
 
 
 @pytest.mark.parametrize("path", sorted(path.relative_to(RECORDED).as_posix() for path in RECORDED.rglob("*.yaml")))
