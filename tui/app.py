@@ -181,7 +181,7 @@ class KanpanApp(App[None], inherit_bindings=False):
             self._reface(replace(self.face, market=status.market, inks=self._inks(self._look, status.market)))
 
     def _inks(self, look: ConsoleTheme, market: str) -> Inks:
-        return Inks(look.styles, red_is_up(market, self._up_down))
+        return Inks(look.styles, red_is_up(market, self._up_down), look.ground)
 
     def _wear(self) -> None:
         self.register_theme(self._look.textual)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from rich.cells import cell_len, get_character_cell_size, set_cell_size
 from engine.core.units import div_half_up, plain
 
 ZONES = {"ashare": "Asia/Shanghai", "us": "America/New_York", "crypto": "UTC"}
+_JSON_STRING = re.compile(r'("(?:[^"\\]|\\.)*"?)')
 _STEPS_ZH = ((10**12, "万亿"), (10**8, "亿"), (10**4, "万"))
 _STEPS_EN = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 
@@ -50,8 +52,10 @@ def weight(ppm: int) -> str:
 
 
 def compact(units: int, scale: int, language: str) -> str:
-    """A large quantity in about six cells: 万 and 亿 in Chinese, K, M and B in English."""
+    """A large quantity in about six cells: 万 and 亿 in Chinese, K, M and B in English; a dash for none."""
     whole = div_half_up(units, scale)
+    if not whole:
+        return "-"
     for step, suffix in _STEPS_ZH if language == "zh" else _STEPS_EN:
         if abs(whole) >= step:
             tenths = div_half_up(whole * 10, step)
@@ -99,14 +103,14 @@ def age(seconds: float) -> str:
 
 
 def countdown(seconds: float) -> str:
-    """Time left: `03:12`, `1:03:12`, or days beyond one."""
+    """Time left: `03:12`, `1h03m`, `2d19h`."""
     left = max(0, round(seconds))
     days, left = divmod(left, 86_400)
     hours, left = divmod(left, 3_600)
     minutes, left = divmod(left, 60)
     if days:
         return f"{days}d{hours:02d}h"
-    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes:02d}:{left:02d}"
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes:02d}:{left:02d}"
 
 
 def tokens(count: int) -> str:
@@ -121,10 +125,20 @@ def stamp(at: datetime, market: str, layout: str = "%m-%d %H:%M:%S") -> str:
     return at.astimezone(zone_of(market)).strftime(layout)
 
 
+def reflow_json(text: str) -> str:
+    """A reply on one line with a new line before each object of a list, and nothing else changed; other texts as they are."""
+    if "\n" in text.strip() or not text.lstrip().startswith(("{", "[")):
+        return text
+    parts = _JSON_STRING.split(text)
+    for index in range(0, len(parts), 2):
+        parts[index] = parts[index].replace("},{", "},\n {").replace("[{", "[\n {").replace("}]", "}\n]")
+    return "".join(parts)
+
+
 def wrap(text: str, width: int) -> list[tuple[int, int]]:
     """Where `text` breaks into lines of at most `width` cells, as (start, end) offsets.
 
-    Breaks at new lines, else at the last space in the final third of a line, else anywhere: Chinese needs no space.
+    Breaks at new lines, else at the last space or comma in the final third of a line, else anywhere: Chinese needs no space.
     """
     if width < 2:
         raise ValueError(f"cannot wrap to {width} cells")
@@ -144,13 +158,15 @@ def _wrap_paragraph(text: str, width: int) -> list[tuple[int, int]]:
         if end >= len(text):
             pieces.append((start, len(text)))
             return pieces
-        space = text.rfind(" ", start + (end - start) * 2 // 3, end + 1)
-        if space > start:
+        late = start + (end - start) * 2 // 3
+        space, comma = text.rfind(" ", late, end + 1), text.rfind(",", late, end)
+        if space > comma:
             pieces.append((start, space))
             start = space + 1
         else:
-            pieces.append((start, end))
-            start = end
+            stop = comma + 1 if comma >= late and not text[comma + 1].isdigit() else end
+            pieces.append((start, stop))
+            start = stop
 
 
 def _reach(text: str, start: int, width: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,9 @@ _VOCABULARY = {
     "reason": "reason",
     "by": "by",
 }
+_WEIGHTS = frozenset({"before", "after", "observed", "limit"})
+_WEIGHT = re.compile(r"-?\d{1,4}\.\d{6}")
+"""A weight as risk writes it, a fraction with six decimals; amounts of money have fewer."""
 _MAX_PARAM = 200
 
 
@@ -53,8 +57,13 @@ class Words:
         if template is None:
             shown = " ".join(f"{name}={value}" for name, value in params)
             return safe_text(f"{code} {shown}".rstrip(), limit=_MAX_PARAM * 2, one_line=True)
-        known = {name: self.get(_VOCABULARY.get(name, "-"), value) for name, value in params}
+        known = {name: self._param(name, value) for name, value in params}
         return _HOLE.sub(lambda hole: known.get(hole[1], "?"), template)
+
+    def _param(self, name: str, value: str) -> str:
+        if name in _WEIGHTS and _WEIGHT.fullmatch(value):
+            return f"{Decimal(value) * 100:.1f}%"
+        return self.get(_VOCABULARY.get(name, "-"), value)
 
     def key_set(self) -> frozenset[str]:
         """Every key of this language, for the test that languages match."""

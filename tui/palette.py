@@ -22,10 +22,11 @@ UP_DOWN = ("auto", "red-up", "green-up")
 
 @dataclass(frozen=True, slots=True)
 class Inks:
-    """A theme's styles by ink name, and whether red is up."""
+    """A theme's styles by ink name, whether red is up, and the ground on which every ink without one of its own stands."""
 
     styles: Mapping[str, Style]
     red_up: bool = True
+    ground: Style = field(default_factory=Style)
     _cursor: dict[str, Style] = field(default_factory=dict, compare=False)
 
     def style(self, ink: str) -> Style:
@@ -33,10 +34,12 @@ class Inks:
         return self.styles[ink]
 
     def on_cursor(self, ink: str) -> Style:
-        """The same ink on the cursor's row: its own colour, the cursor's ground."""
+        """The same ink on the cursor's row: its own colour on the cursor's ground, or on its own where it has one."""
         known = self._cursor.get(ink)
         if known is None:
-            known = self._cursor[ink] = self.styles[ink] + self.styles["cursor"]
+            plain = self.styles[ink]
+            own_ground = plain.bgcolor is not None and plain.bgcolor != self.ground.bgcolor
+            known = self._cursor[ink] = plain if own_ground else plain + self.styles["cursor"]
         return known
 
     def signed(self, sign: float) -> str:

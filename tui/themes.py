@@ -32,6 +32,7 @@ class ConsoleTheme:
     name: str
     textual: Theme
     styles: Mapping[str, Style]
+    ground: Style
 
 
 def find_themes() -> Path:
@@ -67,7 +68,11 @@ def load_theme(path: Path) -> ConsoleTheme:
         textual = Theme(name=f"kanpan-{path.stem}", dark=dark, ansi=ansi, variables=variables, **table["ground"])
     except (ColorParseError, TypeError, ValueError) as error:
         raise ConfigError(f"{path.name}: ground: {error}") from error
-    return ConsoleTheme(path.stem, textual, {ink: _style(path, ink, text) for ink, text in table["ink"].items()})
+    ground = Style() if ansi else Style(color=table["ground"]["foreground"], bgcolor=table["ground"]["background"])
+    styles = {ink: _style(path, ink, text) for ink, text in table["ink"].items()}
+    return ConsoleTheme(
+        path.stem, textual, {ink: style if ink == "cursor" else ground + style for ink, style in styles.items()}, ground
+    )
 
 
 def _style(path: Path, ink: str, text: object) -> Style:

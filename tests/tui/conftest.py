@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-for _name in [name for name in os.environ if name == "NO_COLOR" or name.startswith("TEXTUAL")]:
+for _name in [name for name in os.environ if name == "NO_COLOR" or (name.startswith("TEXTUAL") and "SNAPSHOT" not in name)]:
     del os.environ[_name]
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 

@@ -18,6 +18,7 @@ from tui.format import (
     money,
     percent,
     price,
+    reflow_json,
     sign_of,
     signed_money,
     stamp,
@@ -78,7 +79,7 @@ def test_quantities_lose_only_zeros_after_the_point() -> None:
 
 def test_ages_countdowns_tokens_and_weights() -> None:
     assert [age(seconds) for seconds in (0.12, 3, 75, 7_300, 200_000)] == ["120ms", "3s", "1m", "2h", "2d"]
-    assert [countdown(seconds) for seconds in (192, 3_792, -5, 90_000)] == ["03:12", "1:03:12", "00:00", "1d01h"]
+    assert [countdown(seconds) for seconds in (192, 3_792, -5, 90_000)] == ["03:12", "1h03m", "00:00", "1d01h"]
     assert [tokens(count) for count in (640, 41_200, 3_100_000)] == ["640", "41.2k", "3.1M"]
     assert [weight(ppm) for ppm in (125_000, 0, 1_000_000)] == ["12.5%", "0.0%", "100.0%"]
 
@@ -124,4 +125,12 @@ def test_a_curve_fills_exactly_its_rows_and_columns(values: list[float], width: 
 
 def test_a_rising_curve_rises_and_a_flat_one_lies_at_half_height() -> None:
     assert spark([1, 2, 3, 4, 5, 6, 7, 8], 8, 1) == ["▁▂▃▄▅▆▇█"]
-    assert spark([5, 5, 5], 3, 2) == ["   ", "███"]
+    assert spark([5, 5, 5, 5], 4, 2) == ["    ", "████"]
+    assert spark([1, 2], 6, 1) == ["▁▁██  "]
+
+
+def test_a_reply_on_one_line_breaks_between_its_objects_and_never_inside_a_string() -> None:
+    reply = '{"decisions":[{"why":"a},{b [{"},{"why":"c"}]}'
+    assert reflow_json(reply) == '{"decisions":[\n {"why":"a},{b [{"},\n {"why":"c"}\n]}'
+    assert reflow_json("no json },{") == "no json },{"
+    assert reflow_json('{\n"a":[{},{}]}') == '{\n"a":[{},{}]}'

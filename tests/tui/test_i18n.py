@@ -136,3 +136,12 @@ def test_every_rule_of_risk_and_every_phase_of_a_session_has_a_word() -> None:
         assert {f"rule.{rule.name}" for rule in RULES} <= keys
         assert {f"phase.{phase.value}" for phase in Phase} <= keys
         assert {f"phase.{kind.value}" for kind in SessionKind} <= keys
+
+
+def test_weights_are_said_in_percent_and_amounts_are_left_alone() -> None:
+    words = load("en")
+    said = words.code("RISK_CLAMP", [("instrument", "A"), ("rule", "max_gross"), ("before", "0.170000"), ("after", "0.000664")])
+    assert said == "Risk cut A from 17.0% to 0.1% (gross cap)"
+    assert "480.00, limit 1000.00" in words.code(
+        "RISK_DENY", [("instrument", "A"), ("rule", "x"), ("observed", "480.00"), ("limit", "1000.00")]
+    )

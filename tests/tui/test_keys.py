@@ -422,3 +422,16 @@ def test_tab_completes_commands_and_their_values() -> None:
 
 def test_the_fixture_starts_with_nothing_asked() -> None:
     assert not RecordingDoor(busy_state()).asked
+
+
+def test_a_page_scrolls_by_lines_and_to_its_ends() -> None:
+    async def check(app: KanpanApp, pilot: Pilot[None], door: RecordingDoor) -> None:
+        reader = app.overview.reader
+        await pilot.press("?", "j", "j")
+        assert reader.top == 2
+        await pilot.press("G")
+        assert reader.top == reader.count() - reader.window()
+        await pilot.press("ctrl+u", "g")
+        assert reader.top == 0
+
+    console(check)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
 import pytest
+from console_fixture import RecordingDoor, clock
 from rich.color import Color
 from rich.style import Style
 
 from engine.core.errors import ConfigError
+from tui.app import KanpanApp
 from tui.palette import INKS, Inks, red_is_up
 from tui.themes import ConsoleTheme, find_themes, load_theme, theme_files
 
@@ -103,6 +106,25 @@ def test_red_is_up_for_a_shares_and_green_elsewhere_and_one_setting_overrides() 
     assert [Inks({}, red_up=False).signed(sign) for sign in (1, -1)] == ["green", "red"]
 
 
-def test_the_cursor_keeps_a_cells_own_colour() -> None:
-    inks = Inks({"red": Style.parse("#ff0000"), "cursor": Style.parse("on #112233")})
+def test_the_cursor_keeps_a_cells_own_colour_and_a_blocks_own_ground() -> None:
+    ground = Style.parse("on #000000")
+    styles = {
+        "red": Style.parse("#ff0000 on #000000"),
+        "block": Style.parse("#ffffff on #ff0000"),
+        "cursor": Style.parse("on #112233"),
+    }
+    inks = Inks(styles, ground=ground)
     assert inks.on_cursor("red") == Style.parse("#ff0000 on #112233")
+    assert inks.on_cursor("block") == styles["block"]
+
+
+@pytest.mark.parametrize("name", ["dark", "light", "high-contrast"])
+def test_every_cell_of_the_screen_has_the_themes_ground_and_not_the_terminals(name: str) -> None:
+    async def run() -> set[object]:
+        app = KanpanApp(RecordingDoor(), language="zh", theme=name, clock=clock())
+        async with app.run_test(size=(120, 36)) as pilot:
+            await pilot.pause(0.05)
+            strips = app.screen._compositor.render_strips()
+            return {segment.style.bgcolor if segment.style else None for strip in strips for segment in strip}
+
+    assert None not in asyncio.run(run())

@@ -9,7 +9,7 @@ from rich.cells import set_cell_size
 from engine.core.text import safe_text
 from engine.state import AlertRow, DecisionRow, ModelRow, OrderRow, PositionRow, QuoteRow, State
 from tui.face import Face
-from tui.format import compact, money, percent, price, signed_money, stamp, tokens, weight
+from tui.format import compact, money, percent, price, reflow_json, signed_money, stamp, tokens, weight
 from tui.panels.model_log import cost_of, outcome_of
 from tui.panels.orders import limit_of
 from tui.widgets.line_log import Block
@@ -137,7 +137,7 @@ def _model(row: ModelRow, face: Face) -> list[Block]:
         *_heading(words.t("detail.prompt"), face),
         Block("prompt", text=row.prompt.strip() or "-", ink="ask"),
         *_heading(words.t("detail.reply"), face),
-        Block("reply", text=row.reply.strip() or "-", ink="reply", json=True),
+        Block("reply", text=reflow_json(row.reply.strip()) or "-", ink="reply", json=True),
     ]
 
 

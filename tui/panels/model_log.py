@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from engine.core.text import safe_text
 from engine.state import ModelRow, TopicView
 from tui.face import Face
-from tui.format import stamp, tokens
+from tui.format import reflow_json, stamp, tokens
 from tui.widgets.line_log import Block, LineLog
 from tui.widgets.painted import Row, Span
 from tui.widgets.status_row import SYMBOLS
 
 MAX_ENTRIES = 60
-_PROMPT_LINES, _REPLY_LINES = 2, 14
-_ROOMY_PROMPT_LINES, _ROOMY_REPLY_LINES = 10, 60
+_PROMPT_LINES, _ROOMY_PROMPT_LINES = 2, 10
+_LEAST_REPLY_LINES, _ROOMY_REPLY_LINES = 4, 60
 _GOOD = {"ok": "stage-done", "repaired": "warning", "streaming": "accent", "asked": "accent", "": "accent"}
 
 
@@ -79,6 +79,11 @@ class ModelLog(LineLog):
         super().set_face(face)
         self._rebuild()
 
+    def on_resize(self) -> None:
+        """A reply shows as many lines as leave its header in view."""
+        self._rebuild()
+        super().on_resize()
+
     def note(self) -> str:
         """Why there is nothing to see."""
         return self.face.words.t("empty.filtered", filter=self.filter) if self.filter else super().note()
@@ -101,7 +106,8 @@ class ModelLog(LineLog):
     def _blocks_of(self, row: ModelRow) -> list[Block]:
         glyphs = self.face.glyphs
         prompt_lines = _ROOMY_PROMPT_LINES if self._roomy else _PROMPT_LINES
-        reply_lines = _ROOMY_REPLY_LINES if self._roomy else _REPLY_LINES
+        fits = max(_LEAST_REPLY_LINES, self.window() - _PROMPT_LINES - 3)
+        reply_lines = _ROOMY_REPLY_LINES if self._roomy else fits
         blocks = [Block(row.key, row=header(row, self.face))]
         if row.prompt:
             blocks.append(
@@ -118,7 +124,7 @@ class ModelLog(LineLog):
             blocks.append(
                 Block(
                     row.key,
-                    text=row.reply.strip(),
+                    text=reflow_json(row.reply.strip()),
                     ink="reply",
                     gutter=(f"{glyphs.reply} ", "frame-on"),
                     json=True,

@@ -23,6 +23,9 @@ class Lines(Painted):
             self.lines = lines
             self.again = again
 
+    points = True
+    """Whether the cursor's line is marked."""
+
     def __init__(self, face: Face, *, id: str, title_key: str) -> None:
         super().__init__(face, id=id)
         self.title_key = title_key
@@ -145,4 +148,4 @@ class Lines(Painted):
         if index >= self.count():
             return ((self.note(), "dim"),) if y == 0 and not self.count() else ()
         line = exactly(self.line_at(index, width), width)
-        return under_cursor(line) if self.active and index == self.cursor else line
+        return under_cursor(line) if self.points and self.active and index == self.cursor else line

@@ -94,8 +94,9 @@ class Painted(Widget):
         if len(self._painted) != height:
             self._painted = [self.compose_row(line, width) for line in range(height)]
         if y >= height:
-            return Strip.blank(width)
-        return Strip([self._segment(text, ink) for text, ink in self._painted[y] if text]).adjust_cell_length(width)
+            return Strip.blank(width, self.face.inks.ground)
+        segments = [self._segment(text, ink) for text, ink in self._painted[y] if text]
+        return Strip(segments).adjust_cell_length(width, self.face.inks.ground)
 
     def _segment(self, text: str, ink: str) -> Segment:
         """The last gate before the terminal: whatever a subclass let through, nothing but printable text leaves."""

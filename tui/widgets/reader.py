@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from tui.face import Face
 from tui.widgets.line_log import Block, LineLog
+from tui.widgets.painted import Row
 
 
 class Reader(LineLog):
-    """A log that starts at its first line and does not follow."""
+    """A log that starts at its first line, does not follow, and scrolls as a page does: no line of it is chosen."""
+
+    points = False
 
     def __init__(self, face: Face) -> None:
         super().__init__(face, id="reader", title_key="panel.detail", follow=False)
@@ -21,3 +24,21 @@ class Reader(LineLog):
         self.cursor = self.top = 0
         self.show(blocks)
         self.repaint()
+
+    def move(self, by: int) -> None:
+        """Scroll by so many lines."""
+        self.go_to(self.top + by)
+
+    def go_to(self, index: int) -> None:
+        """Scroll so that a line is the first one, as far as the page goes."""
+        self.top = index
+        self.keep_in_view()
+        self.settle()
+
+    def keep_in_view(self) -> None:
+        """Stay on the page."""
+        self.cursor = self.top = max(0, min(self.top, self.count() - max(1, self.window())))
+
+    def info(self) -> Row:
+        """The last line in view, of how many."""
+        return ((f"{min(self.count(), self.top + self.window())}/{self.count()}", "dim"),) if self.count() else ()
