@@ -11,7 +11,7 @@ from rulebook import cny, day, share, us_share
 
 from engine.core.order import OrderType, Side
 from engine.exchange.admission import Request, effective_cap, order_problem
-from engine.exchange.limits import CageRule, PriceLimits, cage_base, cage_rule, price_cage
+from engine.exchange.limits import CageRule, PriceLimits, cage_base, cage_rule, price_cage, price_limits
 from engine.exchange.sessions import Phase
 
 TODAY = date(2026, 11, 20)
@@ -106,7 +106,22 @@ def test_star_had_no_ten_tick_branch_before_2023() -> None:
     low = cny("3")
     assert price_cage(share("star"), Side.BUY, day("2022-01-04"), low) == cny("3.06")
     assert price_cage(share("star"), Side.BUY, TODAY, low) == cny("3.10")
+    assert price_cage(share("star"), Side.BUY, day("2022-01-04"), cny("0.20")) == cny("0.21"), "at least one tick"
     assert price_cage(share("main"), Side.SELL, TODAY, cny("0.05")) == cny("0.01")
+
+
+def test_the_cage_is_exact_at_any_price() -> None:
+    for kind, up, down in (("main", "100737.18", "96786.70"), ("bse", "103700.04", "93823.84")):
+        assert price_cage(share(kind), Side.BUY, TODAY, cny("98761.94")) == cny(up)
+        assert price_cage(share(kind), Side.SELL, TODAY, cny("98761.94")) == cny(down)
+    assert price_cage(share("star"), Side.BUY, day("2022-01-04"), cny("98761.94")) == cny("100737.18")
+    assert price_cage(share("chinext"), Side.SELL, day("2022-01-04"), cny("98761.94")) == cny("96786.70")
+
+
+def test_without_a_reference_price_there_are_no_limits() -> None:
+    for reference in (0, -100):
+        with pytest.raises(ValueError, match="positive"):
+            price_limits(share("main"), TODAY, reference, sessions_listed=None)
 
 
 def test_the_cage_is_drawn_around_the_best_price_known() -> None:

@@ -53,7 +53,7 @@ SCOPES: dict[tuple[str, str], tuple[Instrument, dict[str, int]]] = {
     ("delisting_day1_star", "XSHG"): (share("star", delisting=True), {"delisting_sessions": 1}),
     ("delisting_day1_bse", "BJSE"): (share("bse", delisting=True), {"delisting_sessions": 1}),
 }
-REFERENCES = (1, 4, 5, 9, 10, 99, 333, 375, 1005, 1195, 3015, 130_645)
+REFERENCES = (1, 4, 5, 9, 10, 99, 333, 375, 1005, 1195, 3015, 130_645, 9_876_545)
 """Reference prices in ticks."""
 
 

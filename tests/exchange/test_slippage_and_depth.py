@@ -29,6 +29,15 @@ def test_a_limit_order_stops_at_its_price() -> None:
     assert taken(Side.SELL, OrderType.LIMIT, 200, 100_000, BIDS) == DepthFill(((200, 100_000),), "FILLED")
 
 
+def test_a_book_that_is_used_up_leaves_the_rest_and_one_share_counts() -> None:
+    one = match_depth(Side.BUY, OrderType.MARKET, 1, 0, [(100_100, 1)], up=110_000, down=90_000, lot=1)
+    assert one == DepthFill(((1, 100_100),), "FILLED")
+    two = match_depth(Side.BUY, OrderType.MARKET, 2, 0, [(100_100, 1), (100_200, 1)], up=110_000, down=90_000, lot=1)
+    assert two == DepthFill(((1, 100_100), (1, 100_200)), "FILLED")
+    sealed = taken(Side.BUY, OrderType.MARKET, 1000, 0, ASKS, up=100_100)
+    assert sealed.fills[0] == (300, 100_100), "an offer at limit-up is an offer"
+
+
 def test_an_empty_book_gives_nothing() -> None:
     assert taken(Side.BUY, OrderType.MARKET, 100, 0, []) == DepthFill((), "NO_VOLUME")
     assert taken(Side.BUY, OrderType.MARKET, 0, 0, ASKS) == DepthFill((), "NOTHING_LEFT")
