@@ -44,7 +44,7 @@ TESTS = {
     "depth": ["slippage_and_depth"],
     "fees": ["fees", "vectors", "booking", "oracle"],
     "kernel": ["kernel", "slippage_and_depth", "conservation"],
-    "limits": ["vectors", "admission", "oracle"],
+    "limits": ["limits", "vectors", "admission", "oracle"],
     "lots": ["boards_and_lots", "vectors"],
     "perps": ["perps", "conservation"],
     "sessions": ["calendar", "vectors", "oracle"],
