@@ -36,6 +36,8 @@ ACTIONS: tuple[ActionDef, ...] = (
     ActionDef("back", ("escape",), "look"),
     ActionDef("zoom", ("z",), "look", row=10),
     ActionDef("filter", ("/", "slash"), "look", row=6),
+    ActionDef("next_match", ("n",), "look"),
+    ActionDef("previous_match", ("N",), "look"),
     ActionDef("sort", ("s",), "look", row=13),
     ActionDef("reverse", ("r",), "look", row=15),
     ActionDef("copy", ("y",), "look"),

@@ -17,6 +17,7 @@ from tui.panels.help import help_blocks
 from tui.panels.model_log import ModelLog
 from tui.prompter import Prompter
 from tui.widgets.line_table import LineTable
+from tui.widgets.reader import Reader
 
 KILL_WORD = "KILL"
 HALT_REASON = "kill switch"
@@ -49,6 +50,7 @@ class Dispatcher:
         self._sent: dict[str, str] = {}
         self._events_seen = 0
         self._engine_gone = False
+        self._searched = ""
         self.stopping = False
         self.prompter = Prompter(screen.command_row, clock, self._about, self._answered)
 
@@ -166,6 +168,8 @@ class Dispatcher:
             case "overview":
                 screen.close_reader()
                 screen.set_zoomed(False)
+            case "next_match" | "previous_match":
+                self._search(1 if action_id == "next_match" else -1)
             case "sort" | "reverse":
                 self._sort(action_id)
             case "filter":
@@ -205,7 +209,11 @@ class Dispatcher:
 
     def _filter(self) -> None:
         panel = self._screen.active
+        if isinstance(panel, Reader):
+            self.prompter.edit(" /", "", entered=self._search_for)
+            return
         if not isinstance(panel, LineTable | ModelLog):
+            self.say("help.disabled", why=self._screen.face.words.t("why.not_here"))
             return
         before = panel.filter
 
@@ -217,6 +225,20 @@ class Dispatcher:
                 self.say("say.filter_off")
 
         self.prompter.edit(" /", before, changed=panel.set_filter, entered=entered, left=lambda: panel.set_filter(before))
+
+    def _search_for(self, text: str) -> None:
+        self._searched = text.strip()
+        self._search(1)
+
+    def _search(self, way: int) -> None:
+        reader = self._screen.reader
+        if not self._screen.reading or not self._searched:
+            return
+        line = reader.search(self._searched, way)
+        if line < 0:
+            self.say("say.not_found", text=self._searched)
+        else:
+            self.say("say.found", text=self._searched, line=line + 1, count=reader.count())
 
     def _command(self) -> None:
         def entered(line: str) -> None:

@@ -17,8 +17,10 @@ from engine.exchange.sessions import Phase
 from engine.feeds.tape import SessionKind
 from engine.risk import RULES
 from tui.actions import ACTIONS
+from tui.confirm import Outcome
 from tui.i18n import LANGUAGES, Words, load
 from tui.panels import alerts, orders, positions, quotes
+from tui.panels.help import GROUPS
 from tui.widgets.status_row import BROKEN, STAGE_OF
 
 CODES = """CYCLE_STARTED{cycle,trigger} CYCLE_STATE{cycle,state} CYCLE_ENDED{cycle,state,reason} SNAPSHOT{hash,source,instruments}
@@ -145,3 +147,28 @@ def test_weights_are_said_in_percent_and_amounts_are_left_alone() -> None:
     assert "480.00, limit 1000.00" in words.code(
         "RISK_DENY", [("instrument", "A"), ("rule", "x"), ("observed", "480.00"), ("limit", "1000.00")]
     )
+
+
+def test_no_word_of_ours_is_dead() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in Path(tui.__file__).parent.rglob("*.py"))
+    values_of_the_engine = {
+        "phase",
+        "cycle",
+        "trading",
+        "side",
+        "order",
+        "trigger",
+        "by",
+        "verb",
+        "outcome",
+        "intent",
+        "verdict",
+        "severity",
+    }
+    worded_elsewhere = values_of_the_engine | {"rule", "reason", "code", "column", "stage"}
+    composed = {f"{section}.{action.id}" for action in ACTIONS for section in ("action", "help", "confirm")}
+    composed |= {f"help.{group}" for group in GROUPS} | {f"confirm.{outcome.value}" for outcome in Outcome}
+    for key in load("en").key_set() - composed:
+        section, _, name = key.partition(".")
+        if section not in worded_elsewhere:
+            assert key in source or (section == "detail" and f'("{name}",' in source), key

@@ -9,12 +9,14 @@ from datetime import timedelta
 import pytest
 from console_fixture import RecordingDoor, busy_state, clock, status
 from test_cells import screen_rows
+from textual.events import MouseScrollDown
 from textual.pilot import Pilot
 
 from tui.actions import ACTIONS, BY_ID, available, why_not
 from tui.app import KanpanApp
 from tui.commands import Request, Wrong, complete, parse, vocabulary
 from tui.confirm import ANSWER_WITHIN
+from tui.widgets.lines import WHEEL_LINES
 
 THEMES = ("dark", "light")
 Check = Callable[[KanpanApp, "Pilot[None]", RecordingDoor], Awaitable[None]]
@@ -50,7 +52,9 @@ def command_line(app: KanpanApp) -> str:
 def test_lower_case_looks_and_upper_case_changes() -> None:
     for action in ACTIONS:
         letters = [key for key in action.keys if len(key) == 1 and key.isalpha()]
-        assert all(key.isupper() == action.changes or action.id in ("acknowledge", "quit", "end") for key in letters), action.id
+        assert all(
+            key.isupper() == action.changes or action.id in ("acknowledge", "quit", "end", "previous_match") for key in letters
+        ), action.id
 
 
 def test_no_key_means_two_things() -> None:
@@ -433,5 +437,41 @@ def test_a_page_scrolls_by_lines_and_to_its_ends() -> None:
         assert reader.top == reader.count() - reader.window()
         await pilot.press("ctrl+u", "g")
         assert reader.top == 0
+
+    console(check)
+
+
+def test_a_page_is_searched_forwards_and_back_and_says_where_it_found() -> None:
+    async def check(app: KanpanApp, pilot: Pilot[None], door: RecordingDoor) -> None:
+        await pilot.press("tab", "tab", "tab", "enter", "/", *"LIMITS", "enter")
+        assert "/LIMITS: line" in command_line(app)
+        first = app.overview.reader._found
+        await pilot.press("n")
+        assert app.overview.reader._found == first
+        await pilot.press("/", *"instrument", "enter")
+        lines = [app.overview.reader._found]
+        await pilot.press("n")
+        lines.append(app.overview.reader._found)
+        await pilot.press("N")
+        assert app.overview.reader._found == lines[0] != lines[1]
+        await pilot.press("/", *"nowhere", "enter")
+        assert command_line(app) == "/nowhere: not on this page"
+
+    console(check)
+
+
+def test_a_click_makes_a_panel_active_a_second_one_opens_its_row_and_the_wheel_moves() -> None:
+    async def check(app: KanpanApp, pilot: Pilot[None], door: RecordingDoor) -> None:
+        await pilot.click("#orders", offset=(10, 3))
+        assert app.overview.active.id == "orders"
+        assert app.overview.orders.cursor == 1
+        await pilot.click("#quotes", offset=(10, 4), times=2)
+        await pilot.pause()
+        assert app.overview.reading
+        await pilot.press("escape")
+        quotes = app.overview.quotes
+        quotes.post_message(MouseScrollDown(quotes, 5, 5, 0, 1, 0, False, False, False))
+        await pilot.pause()
+        assert quotes.cursor == 2 + WHEEL_LINES
 
     console(check)

@@ -57,6 +57,7 @@ class ModelLog(LineLog):
         self.filter = ""
         self._rows: Mapping[str, ModelRow] = {}
         self._roomy = False
+        self._kept: dict[str, tuple[ModelRow, Face, int, list[Block]]] = {}
 
     def apply(self, view: TopicView[ModelRow], changed: frozenset[str] | None) -> None:
         """Show this version of the calls."""
@@ -101,13 +102,20 @@ class ModelLog(LineLog):
     def _rebuild(self) -> None:
         wanted = self.filter.casefold()
         rows = [row for row in self._rows.values() if not wanted or wanted in f"{row.model} {row.prompt} {row.reply}".casefold()]
-        self.show([block for row in rows[-MAX_ENTRIES:] for block in self._blocks_of(row)])
+        fresh: dict[str, tuple[ModelRow, Face, int, list[Block]]] = {}
+        for row in rows[-MAX_ENTRIES:]:
+            known = self._kept.get(row.key)
+            same = known is not None and known[0] is row and known[1] is self.face and known[2] == self._lines_of_reply()
+            fresh[row.key] = known if known and same else (row, self.face, self._lines_of_reply(), self._blocks_of(row))
+        self._kept = fresh
+        self.show([block for kept in fresh.values() for block in kept[3]])
+
+    def _lines_of_reply(self) -> int:
+        return _ROOMY_REPLY_LINES if self._roomy else max(_LEAST_REPLY_LINES, self.window() - _PROMPT_LINES - 3)
 
     def _blocks_of(self, row: ModelRow) -> list[Block]:
         glyphs = self.face.glyphs
         prompt_lines = _ROOMY_PROMPT_LINES if self._roomy else _PROMPT_LINES
-        fits = max(_LEAST_REPLY_LINES, self.window() - _PROMPT_LINES - 3)
-        reply_lines = _ROOMY_REPLY_LINES if self._roomy else fits
         blocks = [Block(row.key, row=header(row, self.face))]
         if row.prompt:
             blocks.append(
@@ -128,7 +136,7 @@ class ModelLog(LineLog):
                     ink="reply",
                     gutter=(f"{glyphs.reply} ", "frame-on"),
                     json=True,
-                    most=reply_lines,
+                    most=self._lines_of_reply(),
                     tail=row.streaming,
                     more_key="detail.prompt_more",
                 )
