@@ -44,11 +44,11 @@ TESTS = {
     "depth": ["slippage_and_depth"],
     "fees": ["fees", "vectors", "booking", "oracle"],
     "kernel": ["kernel", "slippage_and_depth", "conservation"],
-    "limits": ["limits", "vectors", "admission", "oracle"],
-    "lots": ["boards_and_lots", "vectors"],
+    "limits": ["limits", "rule_dates", "vectors", "admission", "oracle"],
+    "lots": ["boards_and_lots", "vectors", "rule_dates"],
     "perps": ["perps", "conservation"],
-    "sessions": ["calendar", "vectors", "oracle"],
-    "settlement": ["boards_and_lots", "oracle"],
+    "sessions": ["calendar", "vectors", "rule_dates"],
+    "settlement": ["boards_and_lots", "rule_dates", "oracle"],
     "slippage": ["slippage_and_depth"],
 }
 """The test files that answer for each module, the likeliest killer first; a mutant they spare counts as a survivor."""

@@ -69,7 +69,8 @@ _TAF = since(
 class FeeSchedule:
     """What the broker charges; the rest is law. Rates in ppm of the amount, `minimum` in money units (1e-4 CNY).
 
-    `all_in`: the commission already contains handling and regulatory fees, as most retail contracts have it.
+    `all_in`: the commission already contains handling and regulatory fees, as most retail contracts have it. `us_fees_of`: charge SEC
+    and FINRA fees at the rates of this day instead of the fill's, a choice a person makes for histories older than the rulebook.
     """
 
     commission_ppm: int = 250
@@ -79,6 +80,7 @@ class FeeSchedule:
     spot_ppm: int = 1_000
     perp_taker_ppm: int = 500
     perp_maker_ppm: int = 200
+    us_fees_of: date | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a commission beyond the legal 0.3 % or a negative charge."""
@@ -190,9 +192,10 @@ def _us(side: Side, quantity: int, notional: int, day: date, schedule: FeeSchedu
     commission = div_half_up(notional * schedule.us_commission_ppm, PPM * cent) * cent
     if side is Side.BUY:
         return Fees(commission=commission)
-    taf = _TAF.on(day)
+    rates_of = schedule.us_fees_of or day
+    taf = _TAF.on(rates_of)
     activity = min(div_up(quantity * taf.per_share, 10_000 * PPM) * cent, taf.cap)
-    return Fees(commission=commission, regulatory=div_up(notional * _SEC.on(day), _BILLION * cent) * cent, handling=activity)
+    return Fees(commission=commission, regulatory=div_up(notional * _SEC.on(rates_of), _BILLION * cent) * cent, handling=activity)
 
 
 def worst_case_cost(instrument: Instrument, quantity: int, limit_price: int, day: date, schedule: FeeSchedule) -> int:

@@ -121,6 +121,13 @@ def test_us_fees_by_date(on: str, sec: str, taf: str) -> None:
     assert below.handling == cny(per_share), "10,000 shares"
 
 
+def test_older_us_histories_need_a_person_to_choose_the_rates() -> None:
+    with pytest.raises(RuleUnknown):
+        sold(us_share(), "2013-01-02", FeeSchedule())
+    chosen = FeeSchedule(us_fees_of=TODAY)
+    assert sold(us_share(), "2013-01-02", chosen) == sold(us_share(), "2026-11-20", FeeSchedule())
+
+
 def test_us_commission_is_the_brokers() -> None:
     schedule = FeeSchedule(us_commission_ppm=500)
     assert order_fees(us_share(), Side.BUY, 10**6, cny("185.50"), TODAY, schedule) == Fees(commission=cny("0.09"))
