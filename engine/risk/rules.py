@@ -165,6 +165,8 @@ def _priced(view: View, policy: Policy, wish: Wish) -> Finding | None:
         return _deny(wish, "INSTRUMENT_SUSPENDED", "suspended", "trading")
     if quote.last <= 0:
         return _deny(wish, "PRICE_MISSING", "none", "a price")
+    if quote.trading_day != view.trading_day:
+        return _deny(wish, "PRICE_NOT_TODAY", quote.trading_day.isoformat(), view.trading_day.isoformat())
     return None
 
 
