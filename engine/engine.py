@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from engine.commands import Commands, halt_file
 from engine.config import Config, DeskConfig, ModelConfig, secret
@@ -22,6 +22,7 @@ from engine.core.journal import Noted, Severity
 from engine.core.units import PPM, UNITS, to_units
 from engine.cycle import Desk, Equipment, Mandate, Runner, resume_point
 from engine.cycle.alarm import Alarm
+from engine.cycle.runner import Job
 from engine.exchange import FeeSchedule
 from engine.feeds.replay import ReplayTape
 from engine.feeds.tape import Tape
@@ -61,6 +62,7 @@ class Engine:
         self.home = home
         self.state = State()
         self.failed = ""
+        self.restored = 0
         self.drained = threading.Event()
         self.stopped = threading.Event()
         self._clock = clock
@@ -82,8 +84,11 @@ class Engine:
 
     # -- the door ---------------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Take the state directory, open the books, set the desks to work. Raises KanpanError; then nothing was started."""
+    def start(self, first: Job | None = None) -> None:
+        """Take the state directory, open the books, set the desks to work, beginning with `first` where it is given.
+
+        Raises KanpanError; then nothing was started.
+        """
         self._ledger = Ledger.open(self.home, clock=self._clock)
         try:
             for name, desk in self.config.desk.items():
@@ -94,9 +99,12 @@ class Engine:
         except BaseException:
             self._ledger.close()
             raise
+        self.restored = max((row.number for row in self.state.events.view().rows.values()), default=0)
         self._commands.start()
         self._alarm.start()
         for runner in self._runners.values():
+            if first is not None:
+                runner.post(first)
             runner.start()
 
     def command(self, verb: str, desk: str, argument: str = "") -> str:
@@ -235,6 +243,7 @@ class Engine:
             runner.stop()
 
 
+@runtime_checkable
 class Closer(Protocol):
     """Something to be closed at the end."""
 
@@ -250,14 +259,10 @@ def build_named_model(
     settings = config.model_named(name)
     if settings.provider == "offline":
         return OfflineModel(name=name, pace_s=pace_s)
-    if settings.provider != "local":
-        return build_model(model_spec(name, settings, secret(name, settings, environ)), clock)
-    from engine.llm.local import serve_local
-
-    server = serve_local()
-    closers.append(server)
-    served = settings.model_copy(update={"provider": "compatible", "base_url": server.base_url, "model": settings.model or "local"})
-    return build_model(model_spec(name, served, ""), clock)
+    model = build_model(model_spec(name, settings, secret(name, settings, environ)), clock)
+    if isinstance(model, Closer):
+        closers.append(model)
+    return model
 
 
 def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:

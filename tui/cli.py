@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NoReturn
 
 import platformdirs
 
@@ -30,16 +31,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _deafen()
         return 0
+    except OSError as error:
+        _deafen()
+        sys.stderr.write(f"kanpan: {error.filename or 'standard output'}: {error.strerror}\n")
+        return 1
 
 
 def entry() -> None:
     """The console script: exits at once, because every thread that matters has ended by now."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     code = main()
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _deafen()
+    except OSError as error:
+        _deafen()
+        sys.stderr.write(f"kanpan: standard output: {error.strerror}\n")
+        code = code or 1
     sys.stderr.flush()
     os._exit(code)
+
+
+def _deafen() -> None:
+    """Nobody reads standard output any more: what is still buffered goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Settings:
@@ -47,7 +67,10 @@ class Settings:
 
     def __init__(self, arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
         home = getattr(arguments, "home", None) or environ.get("KANPAN_HOME") or platformdirs.user_data_dir("kanpan", False)
-        self.home = Path(home).expanduser().absolute()
+        try:
+            self.home = Path(home).expanduser().absolute()
+        except RuntimeError:
+            raise ConfigError(f"--home {home}: there is no such user") from None
         chosen = getattr(arguments, "config", None) or environ.get("KANPAN_CONFIG")
         self.config_path = Path(chosen).expanduser() if chosen else self.home / "kanpan.toml"
         if chosen and not self.config_path.exists():
@@ -126,13 +149,20 @@ def _console(engine: "Engine", arguments: argparse.Namespace, settings: Settings
     return app.return_code or 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every other error does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(ConfigError.exit_code, f"kanpan: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     shared.add_argument("--home", metavar="DIR", help="state directory (default: $KANPAN_HOME, else the user data directory)")
     shared.add_argument("--config", metavar="FILE", help="configuration (default: HOME/kanpan.toml)")
     shared.add_argument("--lang", choices=("en", "zh"), help="language (default: from LANG)")
     shared.add_argument("--json", action="store_true", help="print data as JSON and nothing else")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="kanpan",
         description="A trading console for the terminal: language models propose, rules dispose. Without a command: the console.",
         parents=[shared],
@@ -193,14 +223,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if not 1 <= number <= 1_000_000:
         raise argparse.ArgumentTypeError("must be between 1 and 1000000")
     return number
 
 
 def _speed(text: str) -> float:
-    speed = float(text)
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
     if not 0 <= speed <= 1_000_000:
         raise argparse.ArgumentTypeError("must be between 0 and 1000000")
     return speed

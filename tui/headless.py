@@ -41,7 +41,7 @@ def run(engine: Engine, words: Words, *, as_json: bool, hangup_stops: bool) -> i
     signals = Signals()
     signals.install(hangup=hangup_stops)
     engine.start()
-    printer = Printer(words, as_json=as_json)
+    printer = Printer(words, as_json=as_json, after=engine.restored)
     try:
         while not signals.asked.is_set() and not engine.wait(timeout_s=POLL_S):
             printer.print_new(engine)
@@ -56,13 +56,13 @@ def run(engine: Engine, words: Words, *, as_json: bool, hangup_stops: bool) -> i
 
 
 class Printer:
-    """Prints each event once, as words or as one JSON object a line; a closed pipe ends it quietly."""
+    """Prints each event after number `after` once, as words or as one JSON object a line; a closed pipe ends it quietly."""
 
-    def __init__(self, words: Words, *, as_json: bool) -> None:
+    def __init__(self, words: Words, *, as_json: bool, after: int) -> None:
         self._words = words
         self._as_json = as_json
         self._version = 0
-        self._printed = 0
+        self._printed = after
 
     def print_new(self, engine: Engine) -> None:
         """Everything since the last call."""

@@ -25,6 +25,7 @@ from engine.reports import (
 )
 from engine.reports.record import units_of
 from engine.store import Books, Ledger, books
+from engine.store.connect import prepare_home
 from tui.table import document, table
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def print_cycle(record: Json, *, as_json: bool) -> None:
 
 def _cycle(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run the desk's next cycle now, to the point where its orders have filled or expired."""
+    from engine.cycle import Desk
     from engine.engine import Engine
     from tui.headless import Signals
 
@@ -177,9 +179,7 @@ def _cycle(arguments: argparse.Namespace, settings: Settings) -> int:
         cycles=1,
         only=desk,
     )
-    engine.start()
-    if settings.config.desk[desk].schedule == "manual":
-        engine.command("run", desk)
+    engine.start(Desk.run_next if settings.config.desk[desk].schedule == "manual" else None)
     try:
         while not signals.asked.is_set() and not engine.wait(timeout_s=0.05):
             pass
@@ -215,7 +215,7 @@ def _tell(verb: str, arguments: argparse.Namespace, settings: Settings) -> int:
     desk = desk_of(arguments, settings)
     argument: str = getattr(arguments, "reason", "")
     if verb == "halt":
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prepare_home(settings.home)
         halt_file(settings.home).touch(mode=0o600)  # before anything else: it works even when the engine hangs
     clock = SystemClock()
     name = content_hash(f"{verb}|{desk}|{clock.now().isoformat()}".encode())[:12]

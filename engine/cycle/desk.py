@@ -88,10 +88,9 @@ class Desk:
             resume = resume_point(books, mandate.desk)
             unfinished = books.unfinished_cycles(mandate.desk)
             latest = books.cycles(mandate.desk, limit=1)
-        # A slot at the very instant the ledger stands at may still be due; one before it is gone, whatever the schedule was then.
-        begins = resume or self.equipment.tape.next_at()
-        past = [slot for slot in (latest[0].slot if latest else None, begins - _A_SECOND if begins else None) if slot]
-        self._last_slot = max(past, default=None)
+        # A slot at the very instant where the ledger stands or the tape begins may still be due; one before it is gone.
+        begins = [moment - _A_SECOND for moment in (resume, self.equipment.tape.next_at()) if moment is not None]
+        self._last_slot = max([cycle.slot for cycle in latest] + begins, default=None)
         if resume is not None:
             self._catch_up(resume)
         recover(self._scene(), unfinished)
@@ -249,6 +248,15 @@ class Desk:
         if ending is CycleState.COMPLETED:
             self._marked(mark("", "", self.trading_day, self.now, self.broker, self.instruments).equity)
         return ending
+
+    def run_next(self) -> CycleState | None:
+        """One cycle by hand at the first instant of the tape, from now on, at which a cycle may trade; None when there is none."""
+        while self.calendar.phase(self.now) in _CANNOT_TRADE:
+            due = self.equipment.tape.next_at()
+            if due is None:
+                return None
+            self.follow(due)
+        return self.run(self.now, "manual")
 
     def cancel_orders(self) -> None:
         """Withdraw every open order, as far as the phase of the session lets orders be withdrawn."""

@@ -127,3 +127,12 @@ def test_a_schedule_changed_between_two_runs_does_not_run_slots_of_the_past(tmp_
     with desk_at(tmp_path, BASELINE, start=START, end=START) as desk:
         carry(desk)
     assert story(tmp_path)["cycles"] == []
+
+
+def test_a_replay_moved_ahead_of_the_books_begins_where_its_tape_begins(tmp_path: Path) -> None:
+    with desk_at(tmp_path, BASELINE, start=START, end=START) as desk:
+        carry(desk)
+    with desk_at(tmp_path, BASELINE, start=date(2020, 5, 6), end=date(2020, 5, 6)) as desk:
+        carry(desk)
+    with books(tmp_path) as view:
+        assert [item.trading_day for item in view.cycles("demo")] == [date(2020, 5, 6), START]
