@@ -156,5 +156,6 @@ def test_the_pure_parts_of_the_console_import_no_textual() -> None:
         "face",
         "door",
     ]
-    code = f"import sys, {', '.join(f'tui.{name}' for name in names)}; sys.exit(any(name.partition('.')[0] == 'textual' for name in sys.modules))"
+    imports = ", ".join(f"tui.{name}" for name in names)
+    code = f"import sys, {imports}; sys.exit(any(name.partition('.')[0] == 'textual' for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], check=False).returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -95,11 +96,28 @@ class Painted(Widget):
             self._painted = [self.compose_row(line, width) for line in range(height)]
         if y >= height:
             return Strip.blank(width, self.face.inks.ground)
-        segments = [self._segment(text, ink) for text, ink in self._painted[y] if text]
-        return Strip(segments).adjust_cell_length(width, self.face.inks.ground)
+        return Strip(self._segments(self._painted[y])).adjust_cell_length(width, self.face.inks.ground)
 
-    def _segment(self, text: str, ink: str) -> Segment:
-        """The last gate before the terminal: whatever a subclass let through, nothing but printable text leaves."""
+    def _segments(self, row: Row) -> list[Segment]:
+        """The row with neighbours of one look joined, blanks with whatever they follow: each segment costs its colours in bytes.
+
+        This is also the last gate before the terminal: whatever a subclass let through, nothing but printable text leaves.
+        """
         inks = self.face.inks
-        style = inks.on_cursor(ink[1:]) if ink.startswith(CURSOR) else inks.style(ink)
-        return Segment(text if text.isprintable() else safe_text(text, one_line=True), style)
+        joined: list[tuple[str, Style]] = []
+        for text, ink in row:
+            if not text:
+                continue
+            style = inks.on_cursor(ink[1:]) if ink.startswith(CURSOR) else inks.style(ink)
+            safe = text if text.isprintable() else safe_text(text, one_line=True)
+            if joined and _same_look(joined[-1][1], style, blank=safe.isspace()):
+                joined[-1] = (joined[-1][0] + safe, joined[-1][1])
+            else:
+                joined.append((safe, style))
+        return [Segment(text, style) for text, style in joined]
+
+
+def _same_look(one: Style, other: Style, *, blank: bool) -> bool:
+    if one is other:
+        return True
+    return blank and one.bgcolor == other.bgcolor and not (one.reverse or other.reverse or one.underline or other.underline)
