@@ -69,8 +69,8 @@ _TAF = since(
 class FeeSchedule:
     """What the broker charges; the rest is law. Rates in ppm of the amount, `minimum` in money units (1e-4 CNY).
 
-    `all_in`: the commission already contains handling and regulatory fees, as most retail contracts have it. `us_fees_of`: charge SEC
-    and FINRA fees at the rates of this day instead of the fill's, a choice a person makes for histories older than the rulebook.
+    `all_in`: the commission already contains handling and regulatory fees, as most retail contracts have it. `us_fees_of`: charge
+    SEC and FINRA fees at the rates of this day instead of the fill's, a person's choice for histories older than the rulebook.
     """
 
     commission_ppm: int = 250

@@ -11,6 +11,7 @@ from engine.exchange.kernel import (
     CODES,
     LIMIT,
     MARKET,
+    MAX_UNITS,
     SELL,
     STOP,
     match_bar,
@@ -196,6 +197,38 @@ def test_a_quote_fills_at_the_opposite_side_or_at_the_last_price(
 ) -> None:
     quantity, price, code = match_quote(side, kind, 1000, limit, 0, last, opposite, size, UP, DOWN, 200, 100)
     assert (quantity, price, CODES[code]) == expected
+
+
+def test_the_numbers_of_the_words_are_fixed_for_columns() -> None:
+    assert (BUY, SELL, MARKET, LIMIT, STOP, MAX_UNITS) == (1, -1, 0, 1, 2, 10**15)
+
+
+def test_one_share_is_an_order_and_a_price_of_nothing_is_none() -> None:
+    assert bar(BUY, MARKET, 100_000, 100_000, 100_000, 100_000, n=1, available=1, lot=1) == (1, 100_000, "FILLED")
+    assert match_print(BUY, MARKET, 1, 0, 0, 1, 1, 0, 0, 1) == (1, 1, 0)
+    assert match_quote(BUY, MARKET, 1, 0, 0, 1, 1, 1, 0, 0, 0, 1) == (1, 1, 0)
+    assert match_bar(SELL, MARKET, 5, 0, 0, 3, 3, 3, 3, 100, 0, 0, 3, 1)[2] == CODES.index("NOT_REACHED")
+    assert match_bar(SELL, MARKET, 5, 0, 0, 3, 3, 3, 3, 100, 0, 0, 2, 1) == (5, 1, 0)
+    assert match_quote(SELL, MARKET, 5, 0, 0, 3, 0, 100, 0, 0, 3, 1)[2] == CODES.index("NOT_REACHED")
+    assert match_quote(SELL, MARKET, 5, 0, 0, 3, 0, 100, 0, 0, 2, 1) == (5, 1, 0)
+    assert match_quote(BUY, MARKET, 0, 0, 0, 3, 3, 100, 0, 0, 0, 1)[2] == CODES.index("NOTHING_LEFT")
+    assert match_quote(BUY, STOP, 5, 0, 1, 0, 3, 100, 0, 0, 0, 1)[2] == CODES.index("NOT_TRIGGERED")
+
+
+def test_a_market_order_has_no_limit_and_a_stop_without_one_neither() -> None:
+    assert bar(BUY, MARKET, 100_000, 101_000, 99_000, 100_500, limit=98_000) == (1000, 100_000, "FILLED")
+    assert match_quote(BUY, MARKET, 100, 98_000, 0, 100_000, 100_100, 500, UP, DOWN, 0, 100) == (100, 100_100, 0)
+    assert match_quote(BUY, STOP, 100, 0, 99_000, 100_000, 100_100, 500, UP, DOWN, 0, 100) == (100, 100_100, 0)
+    assert match_print(BUY, MARKET, 100, 98_000, 0, 100_000, 500, UP, DOWN, 100) == (100, 100_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "last", "triggered"),
+    [(BUY, 100_000, 99_900, False), (BUY, 100_000, 100_000, True), (SELL, 100_000, 100_100, False), (SELL, 100_000, 100_000, True)],
+)
+def test_a_quote_triggers_a_stop_at_its_price(side: int, stop: int, last: int, triggered: bool) -> None:
+    quantity, _, code = match_quote(side, STOP, 100, 0, stop, last, last, 500, UP, DOWN, 0, 100)
+    assert (quantity > 0, CODES[code]) == ((True, "FILLED") if triggered else (False, "NOT_TRIGGERED"))
 
 
 PRICES = st.integers(1, 2 * 10**5)
