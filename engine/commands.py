@@ -7,6 +7,7 @@ The HALT file is the kill switch that works even when this thread does not: it i
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import queue
@@ -33,6 +34,7 @@ from engine.store import Ledger
 POLL_S = 0.1
 MAX_WAITING = 256
 MAX_INBOX_BYTES = 10_000
+MAX_PART = 2_000
 
 
 def halt_file(home: Path) -> Path:
@@ -149,10 +151,12 @@ class Commands:
         for path in sorted(folder.glob("*.json")):
             try:
                 if path.stat().st_size <= MAX_INBOX_BYTES:
-                    found.append(Command(*(str(part) for part in json.loads(path.read_text(encoding="utf-8")))))
+                    parts = json.loads(path.read_text(encoding="utf-8"))
+                    found.append(Command(*(safe_text(str(part), limit=MAX_PART, one_line=True) for part in parts)))
             except (OSError, ValueError, TypeError):
                 pass  # not a command; it leaves the inbox all the same
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a directory, say: it stays, and is no command at the next look either
+                path.unlink(missing_ok=True)
         return found
 
     def _do(self, command: Command) -> None:
@@ -180,11 +184,15 @@ class Commands:
         """The part of a command that is not a record."""
         match command.verb:
             case "halt":
-                halt_file(self._home).touch(mode=0o600)
                 self._stop_asking(command.desk)
+                with contextlib.suppress(OSError):  # on a full disk the state in the ledger must do
+                    halt_file(self._home).touch(mode=0o600)
             case "resume":
-                halt_file(self._home).unlink(missing_ok=True)
                 self._cancelled[command.desk].clear()
+                try:
+                    halt_file(self._home).unlink(missing_ok=True)
+                except OSError:
+                    return "HALT_FILE_REMAINS"
             case "run":
                 if not runner.post(lambda desk: desk.run(desk.now, "manual")):
                     return "TOO_MANY_WAITING"
