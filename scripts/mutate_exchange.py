@@ -53,6 +53,7 @@ TESTS = {
 }
 """The test files that answer for each module, the likeliest killer first; a mutant they spare counts as a survivor."""
 TIMEOUT_S = 90
+SURVIVOR = re.compile(r"survives: (\w+)\.py:(\d+) (.+)")
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -203,16 +204,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--modules", default="")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--again", type=Path, help="a printed log: try only the survivors it names")
     options = parser.parse_args()
     os.chdir(ROOT)
     sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "exchange")]
     names = options.modules.split(",") if options.modules else sorted(p.stem for p in ROOM.glob("*.py") if p.stem not in SKIPPED)
     warm()
+    named = {match.groups() for match in SURVIVOR.finditer(options.again.read_text())} if options.again else None
     survivors: list[Mutant] = []
     total, start = 0, time.monotonic()
     for name in names:
         count = before = 0
         for mutant in mutants_of(name):
+            if named is not None and (mutant.module, str(mutant.line), mutant.change) not in named:
+                continue
             count += 1
             if survives(mutant):
                 survivors.append(mutant)

@@ -52,30 +52,31 @@ def test_charged_by_adds_up_fills() -> None:
     assert charged_by([]) == NOTHING_CHARGED
 
 
-def sold(instrument: Instrument, on: str, schedule: FeeSchedule = SPLIT, notional: str = "1000000") -> Fees:
+def sold(instrument: Instrument, on: str, schedule: FeeSchedule = SPLIT, notional: str = "1000000000") -> Fees:
     return order_fees(instrument, Side.SELL, 10**6, cny(notional), day(on), schedule)
 
 
 @pytest.mark.parametrize(
     ("on", "stamp", "transfer", "handling"),
     [
-        ("2015-08-01", "1000", "20", "48.70"),
-        ("2022-04-28", "1000", "20", "48.70"),
-        ("2022-04-29", "1000", "10", "48.70"),
-        ("2023-08-27", "1000", "10", "48.70"),
-        ("2023-08-28", "500", "10", "34.10"),
+        ("2015-08-01", "1000000", "20000", "48700"),
+        ("2022-04-28", "1000000", "20000", "48700"),
+        ("2022-04-29", "1000000", "10000", "48700"),
+        ("2023-08-27", "1000000", "10000", "48700"),
+        ("2023-08-28", "500000", "10000", "34100"),
     ],
 )
 def test_rates_by_date(on: str, stamp: str, transfer: str, handling: str) -> None:
+    """On a sale of a billion."""
     for kind in ("main", "main_sz"):
         charged = sold(share(kind), on)
         assert (charged.stamp, charged.transfer, charged.handling) == (cny(stamp), cny(transfer), cny(handling))
-        assert (charged.regulatory, charged.commission) == (cny("20"), cny("250"))
+        assert (charged.regulatory, charged.commission) == (cny("20000"), cny("250000"))
 
 
 def test_beijing_handling_and_its_dates() -> None:
-    assert sold(share("bse"), "2023-08-27").handling == cny("250")
-    assert sold(share("bse"), "2023-08-28").handling == cny("125")
+    assert sold(share("bse"), "2023-08-27").handling == cny("250000")
+    assert sold(share("bse"), "2023-08-28").handling == cny("125000")
     with pytest.raises(RuleUnknown, match="BSE"):
         sold(share("bse"), "2022-11-30")
 
@@ -93,7 +94,7 @@ def test_what_the_fee_table_does_not_know_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", ["etf", "lof", "reit", "convertible"])
 def test_funds_and_bonds_pay_no_stamp_and_no_transfer(kind: str) -> None:
-    assert sold(share(kind), "2026-11-20", FeeSchedule()) == Fees(commission=cny("250"))
+    assert sold(share(kind), "2026-11-20", FeeSchedule()) == Fees(commission=cny("250000"))
 
 
 @pytest.mark.parametrize(

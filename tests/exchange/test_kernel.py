@@ -120,6 +120,16 @@ def test_a_triggered_stop_with_a_limit_waits_for_its_limit() -> None:
     assert bar(SELL, STOP, 98_000, 99_500, 97_000, 99_000, stop=99_000, limit=98_500) == (1000, 98_500, "FILLED")
 
 
+def test_a_trigger_or_a_limit_that_is_just_touched_counts() -> None:
+    assert bar(BUY, STOP, 100_000, 101_000, 99_000, 100_500, stop=101_000) == (1000, 101_000, "FILLED")
+    assert bar(SELL, STOP, 100_000, 101_000, 99_000, 100_500, stop=99_000) == (1000, 99_000, "FILLED")
+    assert bar(BUY, STOP, 102_000, 103_000, 101_000, 101_500, stop=101_000, limit=101_500) == (1000, 101_500, "FILLED")
+    assert bar(BUY, LIMIT, 109_000, UP, 108_000, 109_500, limit=UP) == (1000, 109_000, "FILLED")
+    assert bar(SELL, LIMIT, 91_000, 92_000, DOWN, 91_500, limit=DOWN) == (1000, 91_000, "FILLED")
+    assert bar(BUY, LIMIT, 109_000, UP, 108_000, 109_500, limit=UP + 100) == (0, 0, "NOT_REACHED")
+    assert bar(SELL, LIMIT, 91_000, 92_000, DOWN, 91_500, limit=DOWN - 100) == (0, 0, "NOT_REACHED")
+
+
 def test_participation_leaves_whole_lots_and_the_rest_of_the_order() -> None:
     assert bar(BUY, MARKET, 100_000, 101_000, 99_000, 100_000, available=250) == (200, 100_000, "PARTIAL")
     assert bar(BUY, MARKET, 100_000, 101_000, 99_000, 100_000, available=99) == (0, 0, "NO_VOLUME")

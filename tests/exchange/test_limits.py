@@ -148,6 +148,7 @@ def test_percentages_are_exact_at_any_price() -> None:
 
 def test_no_limit_is_below_one_tick() -> None:
     assert limits_around(100, 100_000, 100_000, 100, one_tick=True) == PriceLimits(200, 100)
+    assert limits_around(1, 100_000, 100_000, 1, one_tick=True) == PriceLimits(2, 1)
     assert limits_around(100, 300_000, 600_000, 100, one_tick=False) == PriceLimits(100, 100)
 
 
