@@ -34,12 +34,15 @@ class Inks:
         return self.styles[ink]
 
     def on_cursor(self, ink: str) -> Style:
-        """The same ink on the cursor's row: its own colour on the cursor's ground, or on its own where it has one."""
+        """The same ink on the cursor's row: its own colour on the cursor's ground, or on its own where it has one.
+
+        A cursor in reverse video is one plain bar: colours reversed one by one would be a patchwork.
+        """
         known = self._cursor.get(ink)
         if known is None:
-            plain = self.styles[ink]
-            own_ground = plain.bgcolor is not None and plain.bgcolor != self.ground.bgcolor
-            known = self._cursor[ink] = plain if own_ground else plain + self.styles["cursor"]
+            plain, cursor = self.styles[ink], self.styles["cursor"]
+            own_ground = plain.reverse or (plain.bgcolor is not None and plain.bgcolor != self.ground.bgcolor)
+            known = self._cursor[ink] = plain if own_ground else cursor if cursor.reverse else plain + cursor
         return known
 
     def signed(self, sign: float) -> str:

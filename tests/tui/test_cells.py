@@ -32,11 +32,26 @@ async def shown(
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("keys", [(), ("?",), ("tab", "tab", "tab", "z"), ("K",), (":", "l", "a"), ("/", "茅")])
-def test_every_row_is_exactly_as_wide_as_the_terminal(size: tuple[int, int], keys: tuple[str, ...], language: str) -> None:
-    rows = asyncio.run(shown(size, *keys, language=language))
-    assert len(rows) == size[1]
-    assert {cell_len(row) for row in rows} == {size[0]}
+def test_every_row_is_exactly_as_wide_as_the_terminal_whatever_is_pressed(size: tuple[int, int], language: str) -> None:
+    async def run() -> None:
+        app = KanpanApp(RecordingDoor(), language=language, theme="dark", clock=clock())
+        async with app.run_test(size=size) as pilot:
+            for keys in (
+                (),
+                ("?",),
+                ("escape", "tab", "tab", "tab", "z"),
+                ("enter",),
+                ("1", "K"),
+                ("escape", ":", "l", "a"),
+                ("escape", "/", "茅"),
+            ):
+                await pilot.press(*keys)
+                await pilot.pause()
+                rows = screen_rows(app)
+                assert len(rows) == size[1]
+                assert {cell_len(row) for row in rows} == {size[0]}, keys
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("size", SIZES)

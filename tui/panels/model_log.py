@@ -8,6 +8,7 @@ from engine.core.text import safe_text
 from engine.state import ModelRow, TopicView
 from tui.face import Face
 from tui.format import reflow_json, stamp, tokens
+from tui.panels.digest import digest
 from tui.widgets.line_log import Block, LineLog
 from tui.widgets.painted import Row, Span
 from tui.widgets.status_row import SYMBOLS
@@ -128,7 +129,10 @@ class ModelLog(LineLog):
                     more_key="detail.prompt_more",
                 )
             )
-        if row.reply:
+        lines = [] if self._roomy or row.streaming else digest(row.reply, self.face)
+        if lines:
+            blocks += [Block(row.key, row=line, gutter=(f"{glyphs.reply} ", "frame-on"), cut=True) for line in lines]
+        elif row.reply:
             blocks.append(
                 Block(
                     row.key,

@@ -22,7 +22,7 @@ class Block:
     """A stretch of a log: a row that is shown as it is (`row`), or a text that wraps behind a gutter.
 
     `most` limits the lines shown (0: all); `tail` keeps the last ones instead of the first. `key` names the entry it belongs to.
-    `more_key` words what was left out.
+    `more_key` words what was left out. A row that is too long loses whole spans from its end, or is cut where it ends (`cut`).
     """
 
     key: str
@@ -34,6 +34,7 @@ class Block:
     most: int = 0
     tail: bool = False
     more_key: str = ""
+    cut: bool = False
 
 
 class LineLog(Lines):
@@ -109,7 +110,7 @@ class LineLog(Lines):
 
     def _wrap(self, block: Block, width: int) -> list[Row]:
         if block.row:
-            return [_whole_spans(block.row, width)]
+            return [(block.gutter, *block.row)] if block.cut else [_whole_spans(block.row, width)]
         text = safe_text(block.text).expandtabs(2)
         room = width - span_width((block.gutter,))
         pieces = wrap(text, max(2, room))
