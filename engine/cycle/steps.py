@@ -160,9 +160,9 @@ def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standi
     planned: dict[str, int] = {}
     for working in standing.working.values():
         order = working.order
-        amount = instruments[order.instrument].units.notional(order.limit_price, order.quantity - working.filled)
-        signed = amount if order.side is Side.BUY else -amount
-        planned[order.instrument] = planned.get(order.instrument, 0) + signed
+        if order.side is Side.BUY:
+            amount = instruments[order.instrument].units.notional(order.limit_price, order.quantity - working.filled)
+            planned[order.instrument] = planned.get(order.instrument, 0) + amount
     return View(
         account=account,
         instruments=instruments,

@@ -17,6 +17,8 @@ from engine.exchange import FeeSchedule, floor_quantity, tick_at, worst_case_cos
 from engine.risk.policy import Policy
 from engine.risk.rules import RULES, Finding, Rule, View, Wish, fraction
 
+UNEVALUABLE = (KeyError, ValueError, ArithmeticError, TypeError, KanpanError)
+"""What a rule raises when it lacks what it needs; anything else is a fault of ours and fails the whole cycle."""
 SHAPE = Rule("shape", "order", False, lambda view, policy, wish: None)
 
 
@@ -56,7 +58,10 @@ def judge(view: View, policy: Policy, decisions: Iterable[Decision], schedule: F
         verdicts += [finding.verdict(rule, step) for rule, finding, step in findings]
         if allowed is None:
             continue
-        shaped = _shape(view, policy, allowed, schedule)
+        try:
+            shaped = _shape(view, policy, allowed, schedule)
+        except UNEVALUABLE as error:
+            shaped = _unevaluable(allowed, error)
         if isinstance(shaped, Finding):
             verdicts.append(shaped.verdict(SHAPE, allowed))
             continue
@@ -66,9 +71,8 @@ def judge(view: View, policy: Policy, decisions: Iterable[Decision], schedule: F
             continue
         proposals.append(shaped)
         units = view.instruments[shaped.instrument].units
-        amount = units.notional(shaped.limit_price, shaped.quantity)
-        signed = amount if shaped.side is Side.BUY else -amount
-        view = view.committed(shaped.instrument, signed, shaped.reserved)
+        amount = units.notional(shaped.limit_price, shaped.quantity) if shaped.side is Side.BUY else 0
+        view = view.committed(shaped.instrument, amount, shaped.reserved)
     return Ruling(tuple(verdicts), tuple(proposals))
 
 
@@ -104,8 +108,8 @@ def _through_rules(view: View, policy: Policy, wish: Wish) -> tuple[list[tuple[R
             continue
         try:
             finding = rule.check(view, policy, wish)
-        except (KeyError, ValueError, ArithmeticError, TypeError, KanpanError) as error:
-            finding = Finding("RULE_UNEVALUABLE", type(error).__name__, "evaluable", wish.current_ppm, VerdictResult.DENY)
+        except UNEVALUABLE as error:
+            finding = _unevaluable(wish, error)
         if finding is None:
             continue
         findings.append((rule, finding, wish))
@@ -113,6 +117,10 @@ def _through_rules(view: View, policy: Policy, wish: Wish) -> tuple[list[tuple[R
             return findings, None
         wish = Wish(wish.decision, wish.current_ppm, finding.allowed_ppm)
     return findings, wish
+
+
+def _unevaluable(wish: Wish, error: Exception) -> Finding:
+    return Finding("RULE_UNEVALUABLE", type(error).__name__, "evaluable", wish.current_ppm, VerdictResult.DENY)
 
 
 def _shape(view: View, policy: Policy, wish: Wish, schedule: FeeSchedule) -> Proposal | Finding | None:
@@ -131,8 +139,9 @@ def _entry(view: View, policy: Policy, wish: Wish, schedule: FeeSchedule) -> Pro
     if band is not None:
         limit = min(limit, band[0])
     units = instrument.units
-    budget = (wish.target_ppm - wish.current_ppm) * view.equity // PPM
-    wanted = budget * units.price * units.quantity // (mark * units.money)
+    # Sized at the worst price it may pay, so that no fill takes the holding beyond what the rules left it.
+    budget = max(0, wish.target_ppm * view.equity // PPM - view.value(wish.symbol))
+    wanted = budget * units.price * units.quantity // (limit * units.money)
     spendable = view.cash_free - policy.cash_reserve
     affordable = max(0, spendable) * units.price * units.quantity // (limit * units.money)
     quantity = floor_quantity(instrument, Side.BUY, min(wanted, affordable), 0, OrderType.LIMIT, view.trading_day)

@@ -17,7 +17,7 @@ from engine.core.decision import Decision, Verdict, VerdictResult
 from engine.core.instrument import Instrument
 from engine.core.journal import TradingState
 from engine.core.market import Quote
-from engine.core.units import PPM, from_units
+from engine.core.units import PPM, div_up, from_units
 from engine.risk.policy import Policy
 
 
@@ -26,8 +26,8 @@ class View:
     """What the rules may look at: the account as booked, the snapshot's prices, the desk's state. Money in money units.
 
     `prices` are marks: the newest known price of each name, also of one that gives no quote today (then only exits wait for it).
-    `planned` is money already committed by earlier orders of the same batch and by orders still open, per instrument (buys
-    positive, sells negative); `cash_free` is cash less every reservation.
+    `planned` is money already committed by buys, of the same batch and still open, per instrument; a sell frees nothing before it
+    fills. `open_orders` names every instrument with an order; `cash_free` is cash less every reservation.
     """
 
     account: Account
@@ -71,9 +71,9 @@ class View:
         return sum(self.value(symbol) for symbol in {*self.account.positions, *self.planned})
 
     def committed(self, symbol: str, amount: int, cash: int) -> View:
-        """The view after an order of the batch: `amount` more of `symbol`, `cash` less to spend."""
+        """The view after an order of the batch: `amount` more of `symbol` (0 for a sell), `cash` less to spend, the name taken."""
         planned = {**self.planned, symbol: self.planned.get(symbol, 0) + amount}
-        return replace(self, planned=planned, cash_free=self.cash_free - cash)
+        return replace(self, planned=planned, cash_free=self.cash_free - cash, open_orders=self.open_orders | {symbol})
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +219,14 @@ def _sector(view: View, policy: Policy, wish: Wish) -> Finding | None:
     if not sector:
         return None
     names = {*view.account.positions, *view.planned} - {wish.symbol}
-    others = sum(view.weight(name) for name in names if view.instruments[name].industry == sector)
+    inside = sum(view.value(name) for name in names if view.instruments[name].industry == sector)
+    others = div_up(inside * PPM, view.equity)
     observed = fraction(others + wish.target_ppm)
     return _clamp(wish, "EXPOSURE_SECTOR", observed, fraction(policy.max_sector_ppm), policy.max_sector_ppm - others)
 
 
 def _gross(view: View, policy: Policy, wish: Wish) -> Finding | None:
-    others = (view.exposure() - view.value(wish.symbol)) * PPM // view.equity
+    others = div_up((view.exposure() - view.value(wish.symbol)) * PPM, view.equity)
     observed = fraction(others + wish.target_ppm)
     return _clamp(wish, "EXPOSURE_GROSS", observed, fraction(policy.max_gross_ppm), policy.max_gross_ppm - others)
 
