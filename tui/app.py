@@ -25,9 +25,10 @@ from engine.state import StatusView, TopicView
 from tui.actions import available
 from tui.dispatch import Dispatcher
 from tui.door import Door
+from tui.driver import TerminalDriver
 from tui.face import ASCII, UNICODE, Face
 from tui.i18n import load
-from tui.messages import EngineEdge, EngineStopped
+from tui.messages import EngineEdge, EngineStopped, TerminalLost
 from tui.modes.overview import OverviewScreen
 from tui.palette import Inks, red_is_up
 from tui.pump import EDGE_SPACING_S, Pump, interval
@@ -63,7 +64,7 @@ class KanpanApp(App[None], inherit_bindings=False):
         up_down: str = "auto",
     ) -> None:
         self._themes = theme_files(find_themes())
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self._door = door
         self._on_ready = on_ready
         self._up_down = up_down
@@ -143,6 +144,15 @@ class KanpanApp(App[None], inherit_bindings=False):
     def on_engine_stopped(self, message: EngineStopped) -> None:
         """The engine is down, or would not go: leave."""
         self.exit(return_code=self._exit_code, message=None if message.clean else Text(self.face.words.t("app.stop_slow")))
+
+    def on_terminal_lost(self, message: TerminalLost) -> None:
+        """As if the hangup signal had come, which it may not: nobody is looking any more."""
+        if not self.dispatcher.stopping:
+            self.leave(SIGNAL_CODES[signal.SIGHUP])
+
+    def terminal_lost(self) -> None:
+        """Called by the driver's threads."""
+        self.post_message(TerminalLost())
 
     def action_act(self, action_id: str) -> None:
         """One action of the table, by key or by command; what it uncovered is shown at once."""

@@ -17,6 +17,10 @@ class EngineEdge(Message):
         return isinstance(message, EngineEdge)
 
 
+class TerminalLost(Message):
+    """The terminal can be neither read nor written any more."""
+
+
 class EngineStopped(Message):
     """The engine has stopped, or would not within its time; the console may leave."""
 

@@ -19,10 +19,14 @@ import psutil
 HERE = Path(__file__).resolve().parent
 
 
+def _own_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """`fake_engine.py` with the given options, under a terminal of the given size."""
 
-    def __init__(self, *options: str, size: tuple[int, int] = (120, 36)) -> None:
+    def __init__(self, *options: str, size: tuple[int, int] = (120, 36), controlling: bool = True) -> None:
         self._main, tty = pty.openpty()
         fcntl.ioctl(tty, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("TEXTUAL", "NO_COLOR"))}
@@ -36,6 +40,7 @@ class Terminal:
             stderr=tty,
             env=environ,
             start_new_session=True,
+            preexec_fn=_own_terminal if controlling else None,
         )
         os.close(tty)
         self._usage = psutil.Process(self.process.pid)
@@ -101,3 +106,12 @@ class Terminal:
         self.read(0.1)
         os.close(self._main)
         return code
+
+    def hang_up(self, seconds: float = 10.0) -> int:
+        """The exit code after the terminal has gone away; killed when it will not end."""
+        os.close(self._main)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()

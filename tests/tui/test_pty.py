@@ -22,6 +22,14 @@ def test_a_signal_stops_the_engine_and_gives_the_terminal_back(number: signal.Si
     assert RESTORED in terminal.written
 
 
+@pytest.mark.parametrize("controlling", [True, False], ids=["with the hangup signal", "without any signal"])
+def test_a_terminal_that_goes_away_ends_the_console(controlling: bool) -> None:
+    terminal = Terminal("--changes", "100", controlling=controlling)
+    terminal.wait_for("贵州茅台")
+    terminal.read(0.3)
+    assert terminal.hang_up() == 129
+
+
 def test_quit_answered_with_y_ends_with_zero() -> None:
     terminal = Terminal("--changes", "100")
     terminal.wait_for("贵州茅台")
