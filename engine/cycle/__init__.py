@@ -4,5 +4,6 @@ from engine.cycle.desk import Desk
 from engine.cycle.mandate import Equipment, Mandate, Observer
 from engine.cycle.recovery import resume_point
 from engine.cycle.runner import Runner
+from engine.cycle.schedule import Due, due
 
-__all__ = ["Desk", "Equipment", "Mandate", "Observer", "Runner", "resume_point"]
+__all__ = ["Desk", "Due", "Equipment", "Mandate", "Observer", "Runner", "due", "resume_point"]
