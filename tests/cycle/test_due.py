@@ -37,7 +37,16 @@ def test_every_us_session_of_three_years_has_its_slots_through_summer_time_and_h
         first_slots.add(found[0].time())
         half_days += [day] if len(found) == 42 else []
     assert first_slots == {time(13, 30), time(14, 30)}
-    assert [f"{day:%y%m%d}" for day in half_days] == "230703 231124 240703 241129 241224 250703 251128 251224".split()
+    assert [f"{day:%y%m%d}" for day in half_days] == [
+        "230703",
+        "231124",
+        "240703",
+        "241129",
+        "241224",
+        "250703",
+        "251128",
+        "251224",
+    ]
 
 
 def test_every_ashare_session_of_three_years_has_its_slots_at_the_same_instants_of_utc() -> None:
