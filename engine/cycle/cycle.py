@@ -131,9 +131,12 @@ class _Running:
         self.scene.write([*records, self._moved(state)], key=f"{self.cycle_id}/{state}", blobs=blobs)
 
     def end(self, state: CycleState, reason: str) -> CycleState:
-        """The ending, with its reason."""
+        """The ending, with its reason; orders that were created and never sent are denied, and their cash is free again."""
+        with self.scene.equipment.ledger.reader() as books:
+            unsent = [item.order for item in books.orders_of(self.cycle_id) if item.status is OrderStatus.INITIALIZED]
         told = safe_text(reason, limit=300, one_line=True)
-        records: list[Record] = [self._moved(state, told), ended_alert(self.desk, self.cycle_id, state, told)]
+        denied = self.scene.broker.deny(unsent, "CYCLE_ENDED").records
+        records: list[Record] = [*denied, self._moved(state, told), ended_alert(self.desk, self.cycle_id, state, told)]
         self.scene.write(records, key=f"{self.cycle_id}/end")
         return state
 
