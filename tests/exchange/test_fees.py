@@ -77,6 +77,7 @@ def test_rates_by_date(on: str, stamp: str, transfer: str, handling: str) -> Non
 def test_beijing_handling_and_its_dates() -> None:
     assert sold(share("bse"), "2023-08-27").handling == cny("250000")
     assert sold(share("bse"), "2023-08-28").handling == cny("125000")
+    assert sold(share("bse"), "2022-12-01").handling == cny("250000")
     with pytest.raises(RuleUnknown, match="BSE"):
         sold(share("bse"), "2022-11-30")
 
@@ -141,6 +142,25 @@ def test_schedules_outside_the_law_are_refused() -> None:
             FeeSchedule(**bad)
     assert FeeSchedule(commission_ppm=0, minimum=0).commission_ppm == 0
     assert FeeSchedule(commission_ppm=3_000).all_in
+
+
+def test_every_item_is_charged_on_the_running_total() -> None:
+    """Two fills of one order, each just below a cent of transfer and regulatory fee: the second pays what the first did not."""
+    first = fees(share("main"), Side.SELL, cny("4"), 100, TODAY, SPLIT)
+    second = fees(share("main"), Side.SELL, cny("4"), 100, TODAY, SPLIT, Charged(100, cny("400"), first))
+    assert (first.stamp, first.transfer, first.handling, first.regulatory) == (cny("0.20"), 0, cny("0.01"), cny("0.01"))
+    assert (second.stamp, second.transfer, second.handling, second.regulatory) == (
+        cny("0.20"),
+        cny("0.01"),
+        cny("0.02"),
+        cny("0.01"),
+    )
+    assert plus(first, second) == order_fees(share("main"), Side.SELL, 200, cny("800"), TODAY, SPLIT)
+
+
+def test_a_single_share_pays_the_minimum() -> None:
+    assert order_fees(share("main"), Side.BUY, 1, cny("1"), TODAY, FeeSchedule()) == Fees(commission=cny("5"))
+    assert order_fees(share("main"), Side.BUY, 1, 0, TODAY, FeeSchedule()) == Fees(commission=cny("5"))
 
 
 def test_nothing_traded_costs_nothing() -> None:

@@ -62,6 +62,7 @@ def delisting(kind: str) -> Instrument:
             {"2009-10-29": UNKNOWN, "2009-10-30": FREE, "2014-06-12": FREE, "2014-06-13": OLD_FIRST, "2020-08-24": FREE},
         ),
         (share("main"), 2, None, {"2023-04-09": P10, "2023-04-10": FREE}),
+        (share("main_sz"), 2, None, {"2023-04-09": P10, "2023-04-10": FREE}),
         (share("main_sz"), 5, None, {"2023-04-09": P10, "2023-04-10": FREE}),
         (share("main"), 6, None, {"2023-04-10": P10}),
         (share("main_sz"), 6, None, {"2023-04-10": P10}),

@@ -150,7 +150,9 @@ def test_the_cage_begins_on_its_days(kind: str, steps: dict[str, str | None]) ->
         assert answer(ask, day(text) - timedelta(days=1)) == before, text
         before = None if expected is None else cny(expected)
         assert answer(ask, day(text)) == before, text
-    assert price_cage(OLD_BSE, Side.BUY, date(2026, 11, 20), cny("10")) == cny("10.50")
+    assert price_cage(OLD_BSE, Side.BUY, date(2021, 11, 15), cny("98761.94")) == cny("103700.04")
+    assert price_cage(OLD_BSE, Side.BUY, date(2021, 11, 15), cny("1.50")) == cny("1.60")
+    assert answer(lambda on: price_cage(OLD_BSE, Side.BUY, on, cny("10")), date(2021, 11, 14)) == "unknown"
 
 
 def test_chinext_and_star_lost_their_narrow_cage_in_2023() -> None:
