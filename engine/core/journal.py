@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from engine.core.decision import Decision, Verdict
 from engine.core.order import Fill, Order, OrderStatus
+from engine.core.person import AlertDelivered, AlertUndelivered, ConfirmAsked, OrderAnswered
 
 
 class CycleState(StrEnum):
@@ -382,6 +383,10 @@ Record = (
     | Marked
     | AlertRaised
     | AlertAcknowledged
+    | AlertDelivered
+    | AlertUndelivered
+    | ConfirmAsked
+    | OrderAnswered
     | TradingStateMoved
     | PauseMoved
     | CommandQueued

@@ -62,6 +62,10 @@ class Projector:
             "Marked": self._marked,
             "AlertRaised": self._alert_raised,
             "AlertAcknowledged": self._alert_acknowledged,
+            "AlertDelivered": self._told,
+            "AlertUndelivered": self._told,
+            "ConfirmAsked": self._confirm_asked,
+            "OrderAnswered": self._order_answered,
             "TradingStateMoved": self._trading_state_moved,
             "PauseMoved": self._pause_moved,
             "CommandQueued": self._command_queued,
@@ -314,6 +318,21 @@ class Projector:
             raise LedgerError(f"no such alert: {p['alert_id']}")
         row[9], row[10] = 1, p["by"]
         self._alerts.touch(p["alert_id"])
+
+    def _told(self, seq: int, at: str, p: Payload) -> None:
+        self._events.add(seq, at, p["desk"], f"CHANNEL_{'FAILED' if 'reason' in p else 'TOLD'}", _list([["channel", p["channel"]]]))
+
+    def _confirm_asked(self, seq: int, at: str, p: Payload) -> None:
+        self._open_cycle(p)
+        self._events.add(seq, at, p["desk"], "CONFIRM_ASKED", _list([["cycle", p["cycle_id"]]]))
+
+    def _order_answered(self, seq: int, at: str, p: Payload) -> None:
+        row = self._orders.get(p["order_id"])
+        if row is None or (row[1], row[2]) != (p["desk"], p["cycle_id"]):
+            raise LedgerError(f"no such order of {p['cycle_id']}: {p['order_id']}")
+        if row[self._status] != str(OrderStatus.INITIALIZED) or not 0 <= p["quantity"] <= row[6]:
+            raise IllegalTransition(f"order {p['order_id']}: {row[self._status]} cannot be answered with {p['quantity']}")
+        self._events.add(seq, at, p["desk"], "ORDER_ANSWERED", _list([["order", p["order_id"]], ["answer", p["answer"]]]))
 
     def _trading_state_moved(self, seq: int, at: str, p: Payload) -> None:
         old = self._trading.get(p["desk"])
