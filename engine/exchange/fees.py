@@ -9,7 +9,7 @@ fees by fill or by order is [?]: by order here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from engine.core.errors import RuleUnknown
@@ -122,6 +122,11 @@ def plus(left: Fees, right: Fees) -> Fees:
     )
 
 
+def as_maker(schedule: FeeSchedule) -> FeeSchedule:
+    """The schedule for a fill that rested in the book: perpetuals pay the maker rate."""
+    return replace(schedule, perp_taker_ppm=schedule.perp_maker_ppm)
+
+
 def fees(
     instrument: Instrument,
     side: Side,
@@ -133,7 +138,7 @@ def fees(
 ) -> Fees:
     """The fees of ONE fill, given what its order has traded and paid before; money units, rounded to the cent (half-up; US up).
 
-    A perpetual is charged as taker. Raises RuleUnknown for B shares (another currency) and for dates before the rulebook.
+    A perpetual is charged as taker (see as_maker). Raises RuleUnknown for B shares (another currency) and for dates before the rulebook.
     """
     notional = instrument.units.notional(price, quantity)
     due = order_fees(instrument, side, charged.quantity + quantity, charged.notional + notional, day, schedule)

@@ -123,6 +123,12 @@ def test_us_fees_by_date(on: str, sec: str, taf: str) -> None:
     assert below.handling == cny(per_share), "10,000 shares"
 
 
+def test_the_trading_activity_fee_is_rounded_up_to_the_cent() -> None:
+    """41,026 shares at 0.000195 are 8.00007 dollars."""
+    assert order_fees(us_share(), Side.SELL, 41_026 * 10**6, cny("1000"), TODAY, FeeSchedule()).handling == cny("8.01")
+    assert order_fees(us_share(), Side.SELL, 40_000 * 10**6, cny("1000"), TODAY, FeeSchedule()).handling == cny("7.80")
+
+
 def test_older_us_histories_need_a_person_to_choose_the_rates() -> None:
     with pytest.raises(RuleUnknown):
         sold(us_share(), "2013-01-02", FeeSchedule())

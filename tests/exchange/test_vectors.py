@@ -26,7 +26,7 @@ from engine.exchange import (
     quantity_problem,
     to_tick,
 )
-from engine.exchange.fees import plus
+from engine.exchange.fees import as_maker, plus
 from engine.exchange.lots import floor_quantity
 
 BEIJING = ZoneInfo("Asia/Shanghai")
@@ -137,8 +137,7 @@ def test_binance_fees() -> None:
     assert abs(sold.total - float(sell["fee_usdt"]) * 10**8) <= 0.5
     perp = pair(Board.PERP)
     assert fees(perp, Side.BUY, 70_000 * 10**8, 5 * 10**7, TODAY, schedule).total == to_units(taker["fee_usdt"], 10**8)
-    as_maker = FeeSchedule(perp_taker_ppm=schedule.perp_maker_ppm)
-    assert fees(perp, Side.BUY, 70_000 * 10**8, 5 * 10**7, TODAY, as_maker).total == to_units(maker["fee_usdt"], 10**8)
+    assert fees(perp, Side.BUY, 70_000 * 10**8, 5 * 10**7, TODAY, as_maker(schedule)).total == to_units(maker["fee_usdt"], 10**8)
 
 
 def test_us_fees() -> None:
