@@ -138,7 +138,8 @@ def fees(
 ) -> Fees:
     """The fees of ONE fill, given what its order has traded and paid before; money units, rounded to the cent (half-up; US up).
 
-    A perpetual is charged as taker (see as_maker). Raises RuleUnknown for B shares (another currency) and for dates before the rulebook.
+    A perpetual is charged as taker (see as_maker). Raises RuleUnknown for B shares (another currency) and for dates before the
+    rulebook.
     """
     notional = instrument.units.notional(price, quantity)
     due = order_fees(instrument, side, charged.quantity + quantity, charged.notional + notional, day, schedule)
