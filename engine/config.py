@@ -198,6 +198,13 @@ FEEDS = ("replay",)
 STRATEGIES = ("panel", "baseline")
 
 
+class RetentionPolicy(_Strict):
+    """For how many days texts and snapshots are kept, by the machine's clock; 0 keeps them for ever. The journal always stays."""
+
+    prompts_days: int = Field(default=365, ge=0, le=36_500)
+    snapshots_days: int = Field(default=365, ge=0, le=36_500)
+
+
 class Config(_Strict):
     """Everything a person set: desks, models and the few settings of the engine itself."""
 
@@ -208,6 +215,7 @@ class Config(_Strict):
     colours: Literal["market", "red-up", "green-up"] = "market"
     on_hangup: Literal["stop-after-cycle", "continue-headless"] = "stop-after-cycle"
     ascii: bool = False
+    retention: RetentionPolicy = RetentionPolicy()
 
     def model_named(self, name: str) -> ModelConfig:
         """The configuration of a model; `offline` exists without any."""

@@ -29,6 +29,7 @@ from engine.feeds.tape import Tape
 from engine.llm import Model, ModelSpec, OfflineModel, Price, Rates, build_model
 from engine.llm.prompts import builtin
 from engine.publish import DeskFace, Publisher
+from engine.retention import cut_offs, let_go
 from engine.risk import Policy
 from engine.state import State
 from engine.store import Ledger
@@ -80,6 +81,8 @@ class Engine:
         self._ledger: Ledger | None = None
         self._commands: Commands | None = None
         self._alarm: Alarm | None = None
+        self._tidied = date.min
+        self._tidying: threading.Thread | None = None
         self._lock = threading.Lock()
 
     # -- the door ---------------------------------------------------------------------------------------------------------
@@ -106,6 +109,7 @@ class Engine:
             if first is not None:
                 runner.post(first)
             runner.start()
+        self._tidy_daily()
 
     def command(self, verb: str, desk: str, argument: str = "") -> str:
         """Ask for something on a person's behalf; returns the command's id at once, its outcome arrives in `state.events`."""
@@ -130,6 +134,8 @@ class Engine:
         ended = all(joined)
         if self._commands is not None:
             self._commands.stop()
+        if self._tidying is not None:
+            self._tidying.join(max(0.05, deadline - time.monotonic()))
         for closer in self._closers:
             closer.close()
         if self._ledger is not None and ended:
@@ -234,6 +240,29 @@ class Engine:
                 record = Noted(name, "CLOCK_JUMP", jumped)
                 self._ledger.write([record])
                 self._publisher.recorded(name, [record])
+        self._tidy_daily()
+
+    def _tidy_daily(self) -> None:
+        """Retention, at the start and once a UTC day (before Shanghai opens, after New York closes), in a thread of its own."""
+        today = self._clock.now().date()
+        if today == self._tidied or self._ledger is None:
+            return
+        self._tidied = today
+        self._tidying = threading.Thread(target=self._tidy, args=(self._ledger,), name="retention", daemon=True)
+        self._tidying.start()
+
+    def _tidy(self, ledger: Ledger) -> None:
+        desk, policy = next(iter(self._runners)), self.config.retention
+        try:
+            limits = cut_offs(policy.prompts_days, policy.snapshots_days, self._clock.now())
+            noted = let_go(ledger, self.home / "snapshots", limits, desk)
+            if noted is not None:
+                self._publisher.recorded(desk, [noted])
+        except KanpanError as error:
+            if not self.stopped.is_set():
+                self._publisher.alert(desk, Severity.WARNING, "RETENTION_FAILED", ("reason", str(error)))
+        except BaseException as error:  # noqa: BLE001 - a dead thread must never go unnoticed
+            self._fatal(f"retention: {type(error).__name__}: {error}")
 
     def _fatal(self, reason: str) -> None:
         """A background job died: halt everything rather than go on without it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,11 @@ from engine.cycle.steps import (
 from engine.exchange import calendar
 from engine.exchange.corporate import book_dividend
 from engine.llm import PromptContext, parse_reply, render
+from engine.retention import told_by
 from engine.risk import View
-from engine.store import Books
+from engine.store import Books, Entry
 from engine.store.codec import encode
-from engine.store.snapshot import Snapshot, read
+from engine.store.snapshot import Snapshot, kept, read
 from engine.strategies import Opinion, agree, equal_weight
 
 PAGE = 5_000
@@ -89,6 +91,7 @@ class _Past:
     """A cycle as the journal tells it, collected until it ends."""
 
     claimed: CycleClaimed
+    claimed_at: datetime
     states: list[CycleState] = field(default_factory=list)
     frozen: SnapshotFrozen | None = None
     asked: dict[int, ModelAsked] = field(default_factory=dict)
@@ -99,6 +102,7 @@ class _Past:
     sent: list[OrderMoved] = field(default_factory=list)
     before: Fold | None = None
     differences: list[Difference] = field(default_factory=list)
+    let_go: str = ""
 
 
 class Replay:
@@ -115,24 +119,26 @@ class Replay:
         self._past: dict[str, _Past] = {}
         self._venues: dict[str, Venue] = {}
         self._orders: dict[str, str] = {}
+        self._cut_offs = told_by(books)
 
     def run(self, only: str = "") -> Iterator[Replayed]:
         """Every cycle that ended, in the order of their ends, or `only` one. Fills after a cycle's end count to the cycle."""
         done: list[_Past] = []
         for entry in self._entries():
-            record = entry
+            record = entry.record
             if isinstance(record, ConfigRecorded) and record.desk == self._desk:
                 self._texts[record.config_hash] = record.text_hash
-            self._collect(record, only, done)
+            self._collect(record, entry.at, only, done)
             self._fold.apply(record)
         for past in done:
             name = past.claimed.cycle_id
-            skipped = "" if past.before is not None else f"ended {past.states[-1]} before risk"
+            skipped = past.let_go if past.before is not None else f"ended {past.states[-1]} before risk"
             yield Replayed(name, tuple(past.differences), skipped)
 
     def standing_at(self, cycle_id: str, config_hash: str) -> tuple[Fold, Mandate]:
         """The desk's books just before a cycle was claimed, and the mandate it ran under."""
-        for record in self._entries():
+        for entry in self._entries():
+            record = entry.record
             if isinstance(record, CycleClaimed) and record.cycle_id == cycle_id:
                 break
             if isinstance(record, ConfigRecorded) and record.desk == self._desk:
@@ -140,15 +146,15 @@ class Replay:
             self._fold.apply(record)
         return self._fold, self._mandate(config_hash)
 
-    def _entries(self) -> Iterator[Record]:
+    def _entries(self) -> Iterator[Entry]:
         after = 0
         while page := self._books.entries(after, limit=PAGE):
-            yield from (entry.record for entry in page)
+            yield from page
             after = page[-1].seq
 
-    def _collect(self, record: Record, only: str, done: list[_Past]) -> None:
+    def _collect(self, record: Record, at: datetime, only: str, done: list[_Past]) -> None:
         if isinstance(record, CycleClaimed) and record.desk == self._desk and (not only or record.cycle_id == only):
-            self._past[record.cycle_id] = _Past(record)
+            self._past[record.cycle_id] = _Past(record, at)
         elif isinstance(record, Filled) and record.fill.desk == self._desk:
             self._check_fill(record)
         elif isinstance(record, Adjusted) and record.desk == self._desk and record.terms.ex_date:
@@ -205,11 +211,25 @@ class Replay:
 
     def _check(self, past: _Past) -> None:
         name = past.claimed.cycle_id
+        past.let_go = self._let_go(past)
+        if past.let_go:
+            return
         try:
             mandate = self._mandate(past.claimed.config_hash)
             self._compare(past, mandate)
         except KanpanError as error:
             past.differences.append(Difference(name, "inputs", "readable", str(error)))
+
+    def _let_go(self, past: _Past) -> str:
+        """Which input of a cycle retention let go, as far as the journal says so; '' when none."""
+        limits, frozen = self._cut_offs, past.frozen
+        old = limits.snapshots is not None and past.claimed_at < limits.snapshots
+        if old and frozen is not None and not kept(self._snapshots, frozen.hash):
+            return "its snapshot was let go (retention)"
+        old = limits.texts is not None and past.claimed_at < limits.texts
+        if old and any(call.reply_hash and self._books.blob(call.reply_hash) is None for call in past.replied.values()):
+            return "its replies were let go (retention)"
+        return ""
 
     def _mandate(self, config_hash: str) -> Mandate:
         if config_hash not in self._mandates:

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import threading
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,8 @@ def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
                 print_line(f"  {one.part}")
                 print_line(f"    recorded  {_cut(one.recorded, one.computed)}")
                 print_line(f"    computed  {_cut(one.computed, one.recorded)}")
+        for reason, count in Counter(result.skipped for result in results if result.skipped).items():
+            print_line(f"{count} not computed: {reason}")
         print_line(
             f"{len(computed)} cycles replayed, {len(differing)} differ, {len(results) - len(computed)} had nothing to compute"
         )

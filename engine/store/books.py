@@ -28,7 +28,8 @@ from engine.core.journal import (
 )
 from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
 from engine.store import views
-from engine.store.codec import decode
+from engine.store.codec import decode, stamp
+from engine.store.retention import old_texts
 from engine.store.schema import TABLES
 from engine.store.views import AlertBook, CycleBook, CycleHistory, DeskBook, EquityMark, ModelCall, OrderBook, Standing
 
@@ -185,6 +186,11 @@ class Books:
         found = self._records(cycle_id, SnapshotFrozen)
         return found[0] if found else None
 
+    def snapshot_last_used(self, digest: str) -> datetime | None:
+        """When a cycle last froze the snapshot of this hash, by the machine's clock; None when none ever did."""
+        row = self._one("SELECT max(j.at) FROM snapshots s JOIN journal j USING (seq) WHERE s.hash = ?", digest)
+        return _at(row[0]) if row and row[0] else None
+
     def decisions(self, cycle_id: str) -> DecisionsMade | None:
         """The decision batch of a cycle, with the items that were refused; None when it never got there."""
         found = self._records(cycle_id, DecisionsMade)
@@ -276,6 +282,10 @@ class Books:
         if content_hash(data) != digest:
             raise LedgerError(f"text {digest[:12]} in the ledger was altered")
         return data.decode()
+
+    def texts_before(self, instant: datetime) -> int:
+        """How many prompts and replies were last written before an instant and may go."""
+        return old_texts(self._connection, stamp(instant))
 
     # Private -------------------------------------------------------------------------------------------------------------------
 

@@ -141,6 +141,11 @@ def write(snapshot: Snapshot, directory: Path) -> str:
     return name
 
 
+def kept(directory: Path, name: str) -> bool:
+    """Whether there is a file for the snapshot with hash `name`, sound or not."""
+    return _path(directory, name).exists()
+
+
 def read(directory: Path, name: str) -> Snapshot:
     """The snapshot with hash `name`; raises DataError when it is missing, torn or not what its name says."""
     path = _path(directory, name)
