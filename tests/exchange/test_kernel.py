@@ -77,11 +77,11 @@ def test_a_limit_order_trades_at_the_better_of_open_and_limit(side: int, limit: 
 def test_a_sealed_bar_never_fills_the_blocked_side_and_fills_the_other() -> None:
     # 600602 on 2026-08-12: reference 18.41, open = high = low = close = 20.25 = limit-up.
     sealed = (202_500, 202_500, 202_500, 202_500)
-    assert match_bar(BUY, MARKET, 100, 0, 0, *sealed, 10**6, 202_500, 165_700, 0, 100)[2] == CODES.index("SEALED")
-    assert match_bar(BUY, LIMIT, 100, 202_500, 0, *sealed, 10**6, 202_500, 165_700, 0, 100)[2] == CODES.index("SEALED")
+    assert match_bar(BUY, MARKET, 100, 0, 0, *sealed, 10**6, 202_500, 165_700, 0, 100) == (0, 0, CODES.index("SEALED"))
+    assert match_bar(BUY, LIMIT, 100, 202_500, 0, *sealed, 10**6, 202_500, 165_700, 0, 100) == (0, 0, CODES.index("SEALED"))
     assert match_bar(SELL, MARKET, 100, 0, 0, *sealed, 10**6, 202_500, 165_700, 0, 100) == (100, 202_500, 0)
     down = (165_700, 165_700, 165_700, 165_700)
-    assert match_bar(SELL, STOP, 100, 0, 170_000, *down, 10**6, 202_500, 165_700, 0, 100)[2] == CODES.index("SEALED")
+    assert match_bar(SELL, STOP, 100, 0, 170_000, *down, 10**6, 202_500, 165_700, 0, 100) == (0, 0, CODES.index("SEALED"))
     assert match_bar(BUY, MARKET, 100, 0, 0, *down, 10**6, 202_500, 165_700, 0, 100) == (100, 165_700, 0)
 
 
@@ -94,7 +94,7 @@ def test_a_board_that_opened_fills_at_the_limit_price_only() -> None:
 def test_without_limits_nothing_is_sealed() -> None:
     assert match_bar(BUY, MARKET, 5, 0, 0, 50, 50, 50, 50, 100, 0, 0, 3, 1) == (5, 53, 0)
     assert match_bar(SELL, MARKET, 5, 0, 0, 50, 50, 50, 50, 100, 0, 0, 3, 1) == (5, 47, 0)
-    assert match_bar(SELL, MARKET, 5, 0, 0, 2, 2, 2, 2, 100, 0, 0, 3, 1)[2] == CODES.index("NOT_REACHED")
+    assert match_bar(SELL, MARKET, 5, 0, 0, 2, 2, 2, 2, 100, 0, 0, 3, 1) == (0, 0, CODES.index("NOT_REACHED"))
 
 
 @pytest.mark.parametrize(
@@ -172,13 +172,13 @@ def test_an_auction_prints_at_one_price(side: int, kind: int, limit: int, price:
 
 
 def test_an_auction_triggers_stops_and_shares_its_volume() -> None:
-    assert match_print(BUY, STOP, 1000, 0, 100_100, 100_000, 10_000, UP, DOWN, 100)[2] == CODES.index("NOT_TRIGGERED")
+    assert match_print(BUY, STOP, 1000, 0, 100_100, 100_000, 10_000, UP, DOWN, 100) == (0, 0, CODES.index("NOT_TRIGGERED"))
     assert match_print(BUY, STOP, 1000, 0, 100_000, 100_000, 10_000, UP, DOWN, 100) == (1000, 100_000, 0)
-    assert match_print(SELL, STOP, 1000, 0, 99_900, 100_000, 10_000, UP, DOWN, 100)[2] == CODES.index("NOT_TRIGGERED")
+    assert match_print(SELL, STOP, 1000, 0, 99_900, 100_000, 10_000, UP, DOWN, 100) == (0, 0, CODES.index("NOT_TRIGGERED"))
     assert match_print(SELL, STOP, 1000, 0, 100_000, 100_000, 10_000, UP, DOWN, 100) == (1000, 100_000, 0)
     assert match_print(BUY, MARKET, 1000, 0, 0, 100_000, 350, UP, DOWN, 100) == (300, 100_000, CODES.index("PARTIAL"))
-    assert match_print(BUY, MARKET, 1000, 0, 0, 100_000, 50, UP, DOWN, 100)[2] == CODES.index("NO_VOLUME")
-    assert match_print(BUY, MARKET, 0, 0, 0, 100_000, 350, UP, DOWN, 100)[2] == CODES.index("NOTHING_LEFT")
+    assert match_print(BUY, MARKET, 1000, 0, 0, 100_000, 50, UP, DOWN, 100) == (0, 0, CODES.index("NO_VOLUME"))
+    assert match_print(BUY, MARKET, 0, 0, 0, 100_000, 350, UP, DOWN, 100) == (0, 0, CODES.index("NOTHING_LEFT"))
 
 
 @pytest.mark.parametrize(
@@ -217,12 +217,12 @@ def test_one_share_is_an_order_and_a_price_of_nothing_is_none() -> None:
     assert bar(BUY, MARKET, 100_000, 100_000, 100_000, 100_000, n=1, available=1, lot=1) == (1, 100_000, "FILLED")
     assert match_print(BUY, MARKET, 1, 0, 0, 1, 1, 0, 0, 1) == (1, 1, 0)
     assert match_quote(BUY, MARKET, 1, 0, 0, 1, 1, 1, 0, 0, 0, 1) == (1, 1, 0)
-    assert match_bar(SELL, MARKET, 5, 0, 0, 3, 3, 3, 3, 100, 0, 0, 3, 1)[2] == CODES.index("NOT_REACHED")
+    assert match_bar(SELL, MARKET, 5, 0, 0, 3, 3, 3, 3, 100, 0, 0, 3, 1) == (0, 0, CODES.index("NOT_REACHED"))
     assert match_bar(SELL, MARKET, 5, 0, 0, 3, 3, 3, 3, 100, 0, 0, 2, 1) == (5, 1, 0)
-    assert match_quote(SELL, MARKET, 5, 0, 0, 3, 0, 100, 0, 0, 3, 1)[2] == CODES.index("NOT_REACHED")
+    assert match_quote(SELL, MARKET, 5, 0, 0, 3, 0, 100, 0, 0, 3, 1) == (0, 0, CODES.index("NOT_REACHED"))
     assert match_quote(SELL, MARKET, 5, 0, 0, 3, 0, 100, 0, 0, 2, 1) == (5, 1, 0)
-    assert match_quote(BUY, MARKET, 0, 0, 0, 3, 3, 100, 0, 0, 0, 1)[2] == CODES.index("NOTHING_LEFT")
-    assert match_quote(BUY, STOP, 5, 0, 1, 0, 3, 100, 0, 0, 0, 1)[2] == CODES.index("NOT_TRIGGERED")
+    assert match_quote(BUY, MARKET, 0, 0, 0, 3, 3, 100, 0, 0, 0, 1) == (0, 0, CODES.index("NOTHING_LEFT"))
+    assert match_quote(BUY, STOP, 5, 0, 1, 0, 3, 100, 0, 0, 0, 1) == (0, 0, CODES.index("NOT_TRIGGERED"))
 
 
 def test_a_market_order_has_no_limit_and_a_stop_without_one_neither() -> None:
