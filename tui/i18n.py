@@ -58,7 +58,7 @@ class Words:
             shown = " ".join(f"{name}={value}" for name, value in params)
             return safe_text(f"{code} {shown}".rstrip(), limit=_MAX_PARAM * 2, one_line=True)
         known = {name: self._param(name, value) for name, value in params}
-        return _HOLE.sub(lambda hole: known.get(hole[1], "?"), template)
+        return _HOLE.sub(lambda hole: known.get(hole[1], "?"), template).rstrip()
 
     def _param(self, name: str, value: str) -> str:
         if name in _WEIGHTS and _WEIGHT.fullmatch(value):

@@ -105,7 +105,7 @@ def test_values_of_the_engine_are_translated_inside_sentences() -> None:
     said = load("zh").code(
         "ORDER", [("side", "buy"), ("quantity", "100"), ("instrument", "600519.SH"), ("status", "filled"), ("code", "")]
     )
-    assert said == "委托 买 100 600519.SH：已成 "
+    assert said == "委托 买 100 600519.SH：已成"
 
 
 def test_the_fixture_uses_only_known_codes() -> None:

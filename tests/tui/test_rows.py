@@ -159,3 +159,10 @@ def test_the_pure_parts_of_the_console_import_no_textual() -> None:
     imports = ", ".join(f"tui.{name}" for name in names)
     code = f"import sys, {imports}; sys.exit(any(name.partition('.')[0] == 'textual' for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], check=False).returncode == 0
+
+
+def test_a_replay_keeps_its_date_as_long_as_there_is_room() -> None:
+    assert "2019-06-17 10:31:05 morning" in text(status_line(status(), face(), 200))
+    assert "06-17 10:31 morning" in text(status_line(status(), face(), 120))
+    assert " 10:31:05 morning" in text(status_line(status(), face(), 80))
+    assert "06-17" not in text(status_line(status(replay=False), face(), 100))

@@ -28,17 +28,18 @@ STALE_AFTER_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the row in its long form, and in a shorter one where it has one."""
+    """A part of the row in its long form, and in shorter ones where it has them."""
 
     name: str
     long: Row
     short: Row = ()
+    shorter: Row = ()
 
 
 GIVE_WAY = (
-    ("cost", "drop"), ("time", "shorten"), ("data", "shorten"), ("equity", "shorten"), ("offline", "shorten"), ("next", "drop"),
-    ("stages", "shorten"), ("data", "drop"), ("readonly", "drop"), ("stages", "drop"), ("time", "drop"), ("equity", "drop"),
-    ("offline", "drop"),
+    ("cost", "drop"), ("time", "shorten"), ("data", "shorten"), ("equity", "shorten"), ("data", "shorten"), ("offline", "shorten"),
+    ("next", "drop"), ("stages", "shorten"), ("data", "drop"), ("time", "shorten"), ("readonly", "drop"), ("stages", "drop"),
+    ("time", "drop"), ("equity", "drop"), ("offline", "drop"),
 )  # fmt: skip
 """What gives way, in this order, until the row fits."""
 
@@ -72,7 +73,7 @@ def status_line(status: StatusView, face: Face, width: int, *, readonly: bool = 
         if way == "drop":
             parts.pop(name, None)
         elif name in parts and parts[name].short:
-            parts[name] = Part(name, parts[name].short)
+            parts[name] = Part(name, parts[name].short, parts[name].shorter)
     return exactly(row, width, "status")
 
 
@@ -123,7 +124,10 @@ def _time(status: StatusView, face: Face) -> Part:
         return Part("time", ((face.words.t("app.starting"), "status-dim"),))
     clock = (stamp(status.now, status.market, "%H:%M:%S"), "status-strong")
     phase = (f" {face.words.get('phase', status.phase)}", "status")
-    return Part("time", ((stamp(status.now, status.market, "%Y-%m-%d "), "status"), clock, phase), (clock, phase))
+    long, bare = ((stamp(status.now, status.market, "%Y-%m-%d "), "status"), clock, phase), (clock, phase)
+    if not status.replay:
+        return Part("time", long, bare)
+    return Part("time", long, ((stamp(status.now, status.market, "%m-%d %H:%M"), "status-strong"), phase), bare)
 
 
 def _stages(status: StatusView, face: Face) -> Row:
@@ -189,6 +193,5 @@ def _data(status: StatusView, face: Face) -> Part:
     aged = f" {age(status.source_age_s)}" if status.source_age_s is not None else ""
     fallback = f" {face.words.t('status.fallback')}" if status.source_degraded else ""
     source = safe_text(status.source, limit=16, one_line=True)
-    return Part(
-        "data", ((f"{face.words.t('status.data')} ", "status-dim"), (f"{source}{aged}{fallback}", ink)), ((f"{source}{aged}", ink),)
-    )
+    label = (f"{face.words.t('status.data')} ", "status-dim")
+    return Part("data", (label, (f"{source}{aged}{fallback}", ink)), ((f"{source}{aged}", ink),), ((source, ink),))
