@@ -12,6 +12,7 @@ import itertools
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,8 @@ class Commands:
         self._waiting: queue.Queue[Command] = queue.Queue(MAX_WAITING)
         self._numbers = itertools.count(ledger.head.seq + 1)
         self._stopping = threading.Event()
+        self.beat = time.monotonic()
+        self.idle: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
 
     def start(self) -> None:
@@ -137,9 +140,11 @@ class Commands:
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
+            self.beat = time.monotonic()
             try:
                 self._do(self._waiting.get(timeout=POLL_S))
             except queue.Empty:
+                self.idle()
                 for command in self._left_by_others():
                     self._do(command)
 

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from engine.alert_settings import AlertsConfig
 from engine.core.errors import ConfigError
 from engine.core.units import PPM, UNITS, Market, to_units
 
@@ -210,6 +211,7 @@ class Config(_Strict):
 
     desk: dict[str, DeskConfig] = Field(default_factory=lambda: {"demo": DeskConfig()}, min_length=1)
     model: dict[str, ModelConfig] = Field(default_factory=dict)
+    alerts: AlertsConfig = AlertsConfig()
     language: Literal["en", "zh", ""] = ""
     theme: str = "dark"
     colours: Literal["market", "red-up", "green-up"] = "market"

@@ -35,6 +35,7 @@ from engine.state import State
 from engine.store import Ledger
 from engine.store.bars import BarStore
 from engine.store.sample import sample_dir
+from engine.watching import Monitor, Voice
 
 RESTORED_ENTRIES = 600
 BEAT_S = 1.0
@@ -56,6 +57,7 @@ class Engine:
         speed: float | None = None,
         cycles: int | None = None,
         only: str = "",
+        voice: Voice | None = None,
     ) -> None:
         if only and only not in config.desk:
             raise ConfigError(f"no desk {only} in the configuration; there are: {', '.join(sorted(config.desk))}")
@@ -72,6 +74,8 @@ class Engine:
         self._speed = speed
         self._cycles = cycles
         self._only = only
+        self._voice = voice or Voice()
+        self._monitor: Monitor | None = None
         self._publisher = Publisher(self.state, clock)
         self._runners: dict[str, Runner] = {}
         self._cancelled: dict[str, threading.Event] = {}
@@ -98,11 +102,14 @@ class Engine:
                 if not self._only or name == self._only:
                     self._runners[name] = self._build(name, desk, self._ledger)
             self._commands = Commands(self.home, self._ledger, self._publisher, self._runners, self._cancelled, self._fatal)
+            self._monitor = Monitor(self.config.alerts, self._voice, self.home, self._ledger, self._clock, self._environ)
+            self._monitor.watch(self.state, self._publisher, self._runners, self._commands)
             self._alarm = Alarm(self._beat, self._fatal, clock=self._clock, every_s=BEAT_S)
         except BaseException:
             self._ledger.close()
             raise
         self.restored = max((row.number for row in self.state.events.view().rows.values()), default=0)
+        self._monitor.start()
         self._commands.start()
         self._alarm.start()
         for runner in self._runners.values():
@@ -134,6 +141,8 @@ class Engine:
         ended = all(joined)
         if self._commands is not None:
             self._commands.stop()
+        if self._monitor is not None:
+            ended = self._monitor.stop(max(0.5, deadline - time.monotonic())) and ended
         if self._tidying is not None:
             self._tidying.join(max(0.05, deadline - time.monotonic()))
         for closer in self._closers:
@@ -234,6 +243,8 @@ class Engine:
         """Once a second: what the status rows say of time, and whether the machine slept or its clock was set."""
         for name, runner in self._runners.items():
             self._publisher.status(name, next_slot=runner.desk.next_slot_shown)
+        if self._monitor is not None:
+            self._monitor.look()
         if abs(drift_s) > CLOCK_JUMP_S and self._ledger is not None:
             jumped = (("seconds", f"{drift_s:+.1f}"),)
             for name in self._runners:

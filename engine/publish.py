@@ -39,6 +39,7 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.market import Quote
+from engine.core.person import AlertDelivered, AlertUndelivered
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, from_units, plain
 from engine.exchange import calendar
@@ -236,6 +237,10 @@ class Publisher:
             case PauseMoved():
                 self.status(desk, paused=record.paused)
                 self.event(desk, "PAUSED" if record.paused else "RESUMED", ("by", record.by))
+            case AlertDelivered():
+                self.event(desk, "ALERT_DELIVERED", ("alert", record.alert_id), ("channel", record.channel))
+            case AlertUndelivered():
+                self.event(desk, "ALERT_UNDELIVERED", ("channel", record.channel), ("reason", record.reason))
             case Noted():
                 self.event(desk, record.code, *record.params)
             case CommandDone():

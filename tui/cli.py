@@ -8,13 +8,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import platformdirs
 
 from engine.config import Config, environment, load_config
 from engine.core.clock import SystemClock
 from engine.core.errors import ConfigError, KanpanError
+
+if TYPE_CHECKING:
+    from engine.alerts import Speak
 
 EXIT_INTERRUPTED = 130
 SMALLEST = (20, 5)
@@ -97,6 +100,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _face(arguments: argparse.Namespace, settings: Settings) -> int:
     from engine.engine import Engine
+    from engine.watching import Voice
+    from tui.i18n import load
 
     headless = arguments.no_ui or arguments.cycles is not None
     if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -106,6 +111,9 @@ def _face(arguments: argparse.Namespace, settings: Settings) -> int:
         sys.stderr.write("kanpan: TERM cannot show a console, running without it (--no-ui)\n")
         headless = True
     speed = arguments.speed if arguments.speed is not None else (0.0 if headless else None)
+    streams: dict[str, Speak] = {"stderr": sys.stderr.write} if headless else {}
+    if headless and not settings.as_json:
+        streams["stdout"] = sys.stdout.write
     engine = Engine(
         settings.config,
         settings.home,
@@ -115,10 +123,10 @@ def _face(arguments: argparse.Namespace, settings: Settings) -> int:
         speed=speed,
         cycles=arguments.cycles,
         only=arguments.desk or "",
+        voice=Voice(streams, load(settings.language).code),
     )
     if headless:
         from tui import headless as face
-        from tui.i18n import load
 
         hangup_stops = settings.config.on_hangup != "continue-headless"
         return face.run(engine, load(settings.language), as_json=settings.as_json, hangup_stops=hangup_stops)
@@ -196,6 +204,8 @@ def _parser() -> argparse.ArgumentParser:
         listing = add(name, text)
         listing.add_argument("desk_name", nargs="?", metavar="DESK")
         listing.add_argument("--limit", type=_count, default=50)
+        if name == "alerts":
+            listing.add_argument("--test", action="store_true", help="send a test alert through every channel")
     show = add("show", "one cycle whole: snapshot, prompts, replies, verdicts, orders")
     show.add_argument("cycle_id", metavar="CYCLE", help="a cycle id, a unique part of one, or `last`")
     replay = add("replay", "compute past cycles again from what they froze; exit 1 and a diff when anything differs")

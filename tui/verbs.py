@@ -58,6 +58,10 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             return past.run(command, arguments, settings)
         case "halt" | "resume" | "pause":
             return _tell(command, arguments, settings)
+        case "alerts" if arguments.test:
+            from tui.trial import try_channels
+
+            return try_channels(settings)
         case _:
             return _list(command, arguments, settings)
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from engine.core.errors import ConfigError, OutsideError
 from engine.core.journal import Severity
 
-Speak = Callable[[str], None]
+Speak = Callable[[str], object]
 STREAMS = ("stdout", "stderr")
 LOG_FILE = "alerts.log"
 _STATUS = re.compile(r"\berror=(\d{3})\b")

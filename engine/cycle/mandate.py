@@ -39,6 +39,8 @@ class Mandate:
     language: str
     config_text: str
     config_hash: str
+    confirm_s: int = 0
+    """How long a person has to answer for each cycle's orders, real seconds; 0 where orders leave by themselves."""
 
 
 class Observer(Protocol):

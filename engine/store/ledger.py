@@ -9,6 +9,7 @@ leaves nothing behind; the ledger stays readable and becomes writable again when
 from __future__ import annotations
 
 import sqlite3
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,7 @@ class Ledger:
         self._head = EMPTY
         self._anchored = EMPTY
         self._anchor_file: chain.Anchor | None = None
+        self._busy_since: float | None = None
 
     @classmethod
     def open(cls, home: Path, *, clock: Clock, read_only: bool = False) -> Ledger:
@@ -85,6 +87,12 @@ class Ledger:
     def head(self) -> Head:
         """The last journal row as this ledger knows it: (seq, hash)."""
         return self._inspect() if self._lock is None else self._head
+
+    @property
+    def busy_s(self) -> float:
+        """For how long the writer's thread has been at its present job; 0 while it rests."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def write(self, records: Sequence[Record], *, key: str = "", blobs: Sequence[str] = ()) -> int:
         """Append `records` and texts in one transaction and return the last journal number; blocks until it is durable.
@@ -136,7 +144,14 @@ class Ledger:
             raise LedgerError("the ledger was opened read-only")
         if self._thread is None:
             raise LedgerError("the ledger is closed")
-        return self._thread.submit(work).result()
+        return self._thread.submit(self._timed, work).result()
+
+    def _timed(self, work: Callable[[], T]) -> T:
+        self._busy_since = time.monotonic()
+        try:
+            return work()
+        finally:
+            self._busy_since = None
 
     def _prepare(self) -> None:
         try:
