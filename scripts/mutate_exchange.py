@@ -192,6 +192,7 @@ def _run_tests(paths: list[str]) -> int:
 
 def warm() -> None:
     """Load what every child needs and no mutant touches, once."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # no child needs the plugins of other rooms, and they cost a second each
     for name in ("pytest", "hypothesis", "hypothesis.stateful", "polars", "numpy", "marina_rules", "yaml"):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
