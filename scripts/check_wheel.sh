@@ -11,5 +11,5 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 env -u PYTHONPATH HOME="$work/home" "$work/venv/bin/kanpan" --home "$work/state" --no-ui --cycles 2 --json >"$work/events.jsonl"
 test "$(grep -c '"CYCLE_ENDED"' "$work/events.jsonl")" = 2
-test -n "$("$work/venv/bin/python" -c 'import tui.themes as t; print(*t.load_themes())')"
+test "$("$work/venv/bin/python" -c 'from tui.themes import find_themes, theme_files; print(len(theme_files(find_themes())))')" -ge 4
 echo "wheel: installed into an empty environment, two cycles traded"

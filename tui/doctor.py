@@ -94,7 +94,8 @@ def _calendars() -> Iterator[Line]:
         known = calendar(market)
         left = (known.last - today).days
         detail = f"known from {known.first} to {known.last}"
-        yield Line(f"calendar {market}", left >= 0, detail, "the exchange publishes next year's in December; install a newer kanpan")
+        mend = "the exchange publishes next year's in December; install a newer kanpan"
+        yield Line(f"calendar {market}", left >= 0, detail, mend)
 
 
 def _data() -> Line:
