@@ -220,6 +220,12 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("symbol", metavar="SYMBOL")
     why.add_argument("desk_name", nargs="?", metavar="DESK")
     why.add_argument("--limit", type=_count, default=5)
+    for name, place, text in (
+        ("export", "FILE", "the whole state directory as one archive, also beside a running engine; keys and .env stay behind"),
+        ("import", "FILE", "open an exported archive as the new state directory --home DIR"),
+        ("backup", "DIR", "a sound copy of the ledger in a new directory, also beside a running engine"),
+    ):
+        add(name, text).add_argument("place", metavar=place)
     halt = add("halt", "no order leaves any more, also from another process")
     halt.add_argument("desk_name", nargs="?", metavar="DESK")
     halt.add_argument("--reason", default="")

@@ -56,6 +56,10 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             from tui import past
 
             return past.run(command, arguments, settings)
+        case "export" | "import" | "backup":
+            from tui import moving
+
+            return moving.run(command, arguments, settings)
         case "halt" | "resume" | "pause":
             return _tell(command, arguments, settings)
         case "alerts" if arguments.test:

@@ -1,6 +1,6 @@
 """What is kept: the ledger. Bars, snapshots and the sample market are imported from their own modules, which need polars."""
 
-from engine.store.archive import export_archive, import_archive
+from engine.store.archive import backup_ledger, export_archive, import_archive
 from engine.store.books import Books
 from engine.store.chain import Head
 from engine.store.check import Finding, check
@@ -40,6 +40,7 @@ __all__ = [
     "OrderBook",
     "OrderStep",
     "Standing",
+    "backup_ledger",
     "books",
     "check",
     "export_archive",

@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.core.errors import LedgerError
 from engine.store.chain import ANCHOR, create_anchor
 from engine.store.check import check
-from engine.store.connect import DATABASE, reader
+from engine.store.connect import DATABASE, prepare_home, reader
 from engine.store.verify import head_of
 
 SNAPSHOTS = "snapshots"
@@ -53,6 +53,21 @@ def export_archive(home: Path, to: Path) -> int:
         partial.unlink(missing_ok=True)
         shutil.rmtree(work, ignore_errors=True)
     return count
+
+
+def backup_ledger(home: Path, to: Path) -> None:
+    """Copy the ledger of `home` and its anchor, as of one moment, into the new or empty directory `to`.
+
+    May run beside an engine. Raises LedgerError when `to` holds a ledger already, or the disk refuses.
+    """
+    prepare_home(to)
+    if (to / DATABASE).exists():
+        raise LedgerError(f"{to} holds a ledger already; a backup never overwrites")
+    try:
+        _copy_ledger(home, to)
+        (to / DATABASE).chmod(0o600)
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"the backup to {to} failed: {error}") from None
 
 
 def import_archive(archive: Path, home: Path) -> int:
