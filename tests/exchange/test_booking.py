@@ -111,6 +111,41 @@ def test_cash_never_falls_below_zero() -> None:
         book_flow(account("1"), "tax:dividend", -cny("1.01"))
 
 
+@pytest.mark.parametrize("bad", [{"quantity": 0}, {"price": 0}, {"notional": -1}, {"quantity": -100}])
+def test_a_fill_without_quantity_or_price_is_refused(bad: dict[str, int]) -> None:
+    with pytest.raises(BookingRefused, match="positive"):
+        traded(account(), replace(fill(Side.BUY, 100, "10"), **bad))
+
+
+def test_a_fee_in_the_base_asset_shrinks_the_lot_and_cannot_take_it_all() -> None:
+    one = replace(fill(Side.BUY, 100, "10"), fees=Fees(base=99))
+    (lot,) = book_fill(account(), one, sellable_on=TUESDAY).lots
+    assert (lot.quantity, lot.cost) == (1, cny("1000"))
+    with pytest.raises(BookingRefused, match="whole purchase"):
+        book_fill(account(), replace(one, fees=Fees(base=100)), sellable_on=TUESDAY)
+
+
+def test_the_last_unit_of_cash_may_be_used() -> None:
+    assert apply_booking(account("1"), book_flow(account("1"), "tax:dividend", -cny("1"))).cash == 0
+    assert sum(posting.amount for posting in open_account("demo", Market.ASHARE, 1)) == 0
+
+
+def test_a_sale_worth_less_than_its_commission_leaves_reserved_cash_alone() -> None:
+    held = traded(account("1000"), fill(Side.BUY, 100, "0.5", charges=Fees()))
+    sale = fill(Side.SELL, 1, "0.5", TUESDAY)
+    assert traded(held, sale).cash == held.cash - cny("4.50")
+    free = replace(held, reserved=held.cash - cny("4.50"))
+    assert book_fill(free, sale, sellable_on=TUESDAY).realized == 0
+    with pytest.raises(BookingRefused, match="are needed"):
+        book_fill(replace(free, reserved=free.reserved + 1), sale, sellable_on=TUESDAY)
+
+
+def test_only_sales_realize() -> None:
+    assert book_fill(account(), fill(Side.BUY, 100, "10"), sellable_on=TUESDAY).realized == 0
+    assert book_flow(account(), "capital", 5) == Booking((), (Posting("cash", 5), Posting("capital", -5)), 0)
+    assert book_flow(account(), "capital", 0) == Booking((), (), 0)
+
+
 def test_other_flows_are_counted_apart_from_gains() -> None:
     after = apply_booking(account("1"), book_flow(account("1"), "dividend:600519.SH", cny("2")))
     assert (after.cash, after.flows, after.realized, conserved(after)) == (cny("3"), cny("2"), 0, 0)

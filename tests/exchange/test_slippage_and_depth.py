@@ -40,6 +40,7 @@ def test_a_book_that_is_used_up_leaves_the_rest_and_one_share_counts() -> None:
 
 def test_an_empty_book_gives_nothing() -> None:
     assert taken(Side.BUY, OrderType.MARKET, 100, 0, []) == DepthFill((), "NO_VOLUME")
+    assert taken(Side.BUY, OrderType.MARKET, 1, 0, []) == DepthFill((), "NO_VOLUME")
     assert taken(Side.BUY, OrderType.MARKET, 0, 0, ASKS) == DepthFill((), "NOTHING_LEFT")
     assert taken(Side.BUY, OrderType.MARKET, 100, 0, [(100_100, 0), (100_200, 100)]) == DepthFill(((100, 100_200),), "FILLED")
 
