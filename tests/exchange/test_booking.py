@@ -140,6 +140,13 @@ def test_a_sale_worth_less_than_its_commission_leaves_reserved_cash_alone() -> N
         book_fill(replace(free, reserved=free.reserved + 1), sale, sellable_on=TUESDAY)
 
 
+def test_dust_is_worth_nothing_and_still_booked() -> None:
+    dust = replace(fill(Side.BUY, 1, "10", charges=Fees()), price=1, notional=0)
+    after = traded(account(), dust)
+    assert (after.cash, after.positions[STOCK].quantity, after.positions[STOCK].cost) == (account().cash, 1, 0)
+    assert traded(after, replace(dust, fill_id="out", side=Side.SELL, trading_day=TUESDAY)).positions == {}
+
+
 def test_only_sales_realize() -> None:
     assert book_fill(account(), fill(Side.BUY, 100, "10"), sellable_on=TUESDAY).realized == 0
     assert book_flow(account(), "capital", 5) == Booking((), (Posting("cash", 5), Posting("capital", -5)), 0)
