@@ -27,6 +27,8 @@ ENV_PREFIX = "KANPAN_"
 ENV_RESERVED = frozenset({"KANPAN_HOME", "KANPAN_CONFIG", "KANPAN_LANG"})
 
 Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=12, decimal_places=6)]
+Multiple = Annotated[Decimal, Field(ge=0, le=1_000, max_digits=12, decimal_places=6)]
+Sessions = Annotated[int, Field(ge=0, le=10_000)]
 Amount = Annotated[Decimal, Field(ge=0, le=10**10)]
 """In the desk's currency; ten thousand million keeps every sum of the ledger within 64 bits in every market's units."""
 
@@ -44,7 +46,10 @@ class Universe(_Strict):
 
 
 class RiskPolicy(_Strict):
-    """Limits no model can talk to; fractions of equity, amounts in the desk's currency."""
+    """Limits no model can talk to; fractions of equity, amounts in the desk's currency, waiting times in sessions; 0 is off.
+
+    `max_position` left out is 30 % of equity, and 10 % where the market is crypto.
+    """
 
     max_position: Fraction = Decimal("0.30")
     max_gross: Fraction = Decimal("0.80")
@@ -57,6 +62,32 @@ class RiskPolicy(_Strict):
     max_volume_share: Fraction = Decimal("0.01")
     allow_st: bool = False
     blacklist: tuple[str, ...] = ()
+    max_weekly_loss: Fraction = Decimal("0.10")
+    max_losing_streak: int = Field(default=5, ge=0, le=1_000)
+    cooling_off: Sessions = 1
+    max_entries_cycle: int = Field(default=10, ge=0, le=10_000)
+    max_entries_day: int = Field(default=20, ge=0, le=10_000)
+    reentry_cooldown: Sessions = 1
+    min_holding: Sessions = 0
+    max_orders_minute: int = Field(default=60, ge=0, le=10_000)
+    max_leverage: Multiple = Decimal(1)
+    max_cluster: Fraction = Decimal("0.60")
+    cluster_correlation: Fraction = Decimal("0.80")
+    max_volatility: Multiple = Decimal("0.60")
+    max_var: Fraction = Decimal("0.06")
+    min_edge: Multiple = Decimal(1)
+    take_profit: Fraction = Decimal(0)
+    trailing: Fraction = Decimal(0)
+    give_back: Fraction = Decimal(0)
+    time_stop: Sessions = 0
+    sizing: Literal["target", "fixed", "kelly", "atr", "volatility"] = "target"
+    size: Fraction = Decimal("0.10")
+    kelly_cap: Fraction = Decimal("0.25")
+    risk_per_trade: Fraction = Decimal("0.01")
+    volatility_target: Multiple = Decimal("0.15")
+    on_daily_loss: Literal["lock", "reduce", "halt"] = "reduce"
+    on_weekly_loss: Literal["lock", "reduce", "halt"] = "lock"
+    on_drawdown: Literal["lock", "reduce", "halt"] = "reduce"
 
     def ppm(self, name: str) -> int:
         """A fraction of the policy in parts per million."""
@@ -132,7 +163,8 @@ class DeskConfig(_Strict):
     prompt: str = "ashare-daily"
     models: tuple[str, ...] = ("offline",)
     schedule: str = "at 09:20"
-    mode: Literal["auto"] = "auto"
+    mode: Literal["auto", "confirm"] = "auto"
+    confirm_s: int = Field(default=120, ge=5, le=3_600)
     cash: Annotated[Amount, Field(gt=0)] = Decimal(1_000_000)
     history_days: int = Field(default=120, ge=30, le=1_000)
     deadline_s: float = Field(default=60, gt=0, le=1_800)
@@ -168,6 +200,15 @@ class DeskConfig(_Strict):
         if value not in STRATEGIES:
             raise ValueError(f"unknown strategy {value}; this version has: {', '.join(STRATEGIES)}")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_market(cls, value: Any) -> Any:
+        """What a policy leaves out follows the market: 10 % a name where it is crypto."""
+        if not isinstance(value, dict) or value.get("market") != Market.CRYPTO:
+            return value
+        risk = value.get("risk", {})
+        return {**value, "risk": {"max_position": "0.10", **risk}} if isinstance(risk, dict) else value
 
     @model_validator(mode="after")
     def _possible(self) -> DeskConfig:
@@ -226,7 +267,7 @@ class Config(_Strict):
         if name == "offline":
             return ModelConfig(provider="offline", model="offline")
         if name == "local":
-            return ModelConfig(provider="local", model="local", timeout_s=120)
+            return ModelConfig(provider="local", model="local", timeout_s=300)
         raise ConfigError(f"model {name} is not configured: add [model.{name}] to kanpan.toml")
 
 

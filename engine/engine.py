@@ -58,12 +58,13 @@ class Engine:
         cycles: int | None = None,
         only: str = "",
         voice: Voice | None = None,
+        state: State | None = None,
     ) -> None:
         if only and only not in config.desk:
             raise ConfigError(f"no desk {only} in the configuration; there are: {', '.join(sorted(config.desk))}")
         self.config = config
         self.home = home
-        self.state = State()
+        self.state = state if state is not None else State()
         self.failed = ""
         self.restored = 0
         self.drained = threading.Event()
@@ -305,6 +306,16 @@ def build_named_model(
     return model
 
 
+_FRACTIONS = (
+    "max_weekly_loss", "max_leverage", "max_cluster", "cluster_correlation", "max_volatility", "max_var", "min_edge", "stop_loss",
+    "take_profit", "trailing", "give_back", "size", "kelly_cap", "risk_per_trade", "volatility_target",
+)  # fmt: skip
+_COUNTS = (
+    "max_losing_streak", "cooling_off", "max_entries_cycle", "max_entries_day", "reentry_cooldown", "min_holding",
+    "max_orders_minute", "time_stop",
+)  # fmt: skip
+
+
 def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
     """A desk's configuration in exact numbers; raises ConfigError where an amount is finer than the market's money."""
     units = UNITS[desk.market]
@@ -321,6 +332,12 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
             max_volume_share_ppm=desk.risk.ppm("max_volume_share"),
             allow_st=desk.risk.allow_st,
             blacklist=frozenset(desk.risk.blacklist),
+            **{f"{name}_ppm": desk.risk.ppm(name) for name in _FRACTIONS},
+            **{name: getattr(desk.risk, name) for name in _COUNTS},
+            sizing=desk.risk.sizing,
+            on_daily_loss=desk.risk.on_daily_loss,
+            on_weekly_loss=desk.risk.on_weekly_loss,
+            on_drawdown=desk.risk.on_drawdown,
         )
         fees = FeeSchedule(
             commission_ppm=int(desk.fees.commission_rate * PPM),
@@ -348,6 +365,7 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
         language=language,
         config_text=desk.canonical(),
         config_hash=desk.digest(),
+        confirm_s=desk.confirm_s if desk.mode == "confirm" else 0,
     )
 
 

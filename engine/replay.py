@@ -35,9 +35,12 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.order import OrderStatus
+from engine.core.person import ConfirmAsked, OrderAnswered
 from engine.core.units import PPM, UNITS, Units
 from engine.cycle import Mandate
+from engine.cycle.confirming import AMENDED, said_in, settled
 from engine.cycle.steps import (
+    OWN_TRIGGERS,
     Seen,
     Standing,
     analyze,
@@ -45,6 +48,7 @@ from engine.cycle.steps import (
     instruments_in,
     offered_in,
     orders_of,
+    own_decisions,
     prompt_context,
     risk_view,
     rule,
@@ -100,6 +104,7 @@ class _Past:
     ruled: VerdictsGiven | None = None
     created: list[OrderCreated] = field(default_factory=list)
     sent: list[OrderMoved] = field(default_factory=list)
+    said: list[ConfirmAsked | OrderAnswered] = field(default_factory=list)
     before: Fold | None = None
     differences: list[Difference] = field(default_factory=list)
     let_go: str = ""
@@ -185,6 +190,8 @@ class Replay:
             case DecisionsMade():
                 past.decided = record
                 past.before = self._remembered()
+            case ConfirmAsked() | OrderAnswered():
+                past.said.append(record)
             case VerdictsGiven():
                 past.ruled = record
                 past.before = self._remembered()
@@ -205,7 +212,7 @@ class Replay:
 
     def _remembered(self) -> Fold:
         fold = self._fold
-        return Fold(self._desk, fold.book, {}, fold.trading_state, fold.equity_day_start, fold.equity_peak)
+        return Fold(self._desk, fold.book, {}, fold.trading_state, fold.equity_day_start, fold.equity_peak, fold.past)
 
     # -- one cycle --------------------------------------------------------------------------------------------------------
 
@@ -252,22 +259,33 @@ class Replay:
         made = self._decided(past, mandate, snapshot, seen)
         self._same_record(past, "decisions", past.decided, made)
         book = before.book
-        standing = Standing(book.account, book.working, before.trading_state, before.equity_day_start, before.equity_peak)
-        ruling = rule(mandate, snapshot, seen, standing, made.decisions)
+        standing = Standing(
+            book.account, book.working, before.trading_state, before.equity_day_start, before.equity_peak, before.past
+        )
+        ruling = rule(mandate, snapshot, seen, standing, made.decisions, protecting=past.claimed.trigger in OWN_TRIGGERS)
         self._same_record(past, "verdicts", past.ruled, VerdictsGiven(name, self._desk, ruling.verdicts))
         created = orders_of(ruling, mandate, name, past.claimed.trading_day, snapshot.as_of)
-        self._same_records(past, "orders", past.created, created)
+        word = settled(said_in(past.said), created, mandate, instruments_in(snapshot))
+        amended = [item for item in word.created if any(moved.code == AMENDED for moved in past.sent)]
+        self._same_records(past, "orders", past.created, [*created, *amended])
         broker = PaperBroker(self._desk, mandate.market, mandate.fees, instruments_in(snapshot))
         broker.load(book)
         broker.see(snapshot.quotes)
         if any(moved.status is not OrderStatus.DENIED for moved in past.sent):
-            sent = broker.submit([item.order for item in created], snapshot.as_of).records
-            self._same_records(past, "order events", past.sent, list(sent))
+            cleared = {item.order.order_id: item.order for item in word.cleared}
+            # What changed while a person thought is not in the snapshot: those denials are taken as the journal has them.
+            voided = [moved for moved in past.sent if moved.status is OrderStatus.DENIED and moved.order_id in cleared]
+            send = [order for name, order in cleared.items() if name not in {moved.order_id for moved in voided}]
+            sent = broker.submit(send, snapshot.as_of).records
+            self._same_records(past, "order events", past.sent, [*word.denied, *voided, *sent])
         self._venues[name] = Venue(self._desk, instruments_in(snapshot), days, mandate.fees)
 
     def _decided(self, past: _Past, mandate: Mandate, snapshot: Snapshot, seen: Seen) -> DecisionsMade:
         name, account = past.claimed.cycle_id, past.before.book.account if past.before else None
         assert account is not None
+        if past.claimed.trigger in OWN_TRIGGERS and past.before is not None:
+            own = own_decisions(past.claimed.trigger, mandate, snapshot, account, past.before.past)
+            return DecisionsMade(name, self._desk, own, ())
         if mandate.strategy == "baseline":
             held = held_weights(account, snapshot, seen)
             return DecisionsMade(name, self._desk, equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm), ())
@@ -377,5 +395,7 @@ def rerun_inputs(books: Books, snapshots: Path, cycle_id: str, mandate_of: Manda
     snapshot = read(snapshots, frozen.hash)
     previous = calendar(mandate.market).previous_session(claimed.trading_day)
     seen = analyze(snapshot, mandate, fold.book.account, previous)
-    standing = Standing(fold.book.account, fold.book.working, fold.trading_state, fold.equity_day_start, fold.equity_peak)
+    standing = Standing(
+        fold.book.account, fold.book.working, fold.trading_state, fold.equity_day_start, fold.equity_peak, fold.past
+    )
     return RerunInputs(mandate, snapshot, seen, standing)

@@ -23,6 +23,7 @@ from engine.core.journal import (
     TradingStateMoved,
 )
 from engine.core.order import OPEN_STATUSES, OrderStatus
+from engine.core.past import Past
 from engine.core.units import Market
 from engine.exchange import Booking, Charged, apply_booking, new_account
 from engine.exchange.corporate import CorporateAction
@@ -51,9 +52,14 @@ class Fold:
     trading_state: TradingState = TradingState.ACTIVE
     equity_day_start: int = 0
     equity_peak: int = 0
+    past: Past = field(default_factory=Past)
+
+    def __post_init__(self) -> None:
+        self.past = replace(self.past, desk=self.desk)
 
     def apply(self, record: Record) -> None:
         """Take the next record of the journal; those of other desks and other kinds change nothing."""
+        self.past = self.past.after(record)
         match record:
             case DeskOpened(desk=self.desk):
                 self.book = Book(new_account(record.desk, Market(record.market), record.cash), {})

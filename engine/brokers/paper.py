@@ -78,6 +78,10 @@ class PaperBroker:
         """Each name's volume in its last whole session, in quantity units: what an auction of unknown volume is measured by."""
         self._volumes = dict(volumes)
 
+    def newest(self, symbol: str) -> Quote | None:
+        """The newest row of the tape of a name; None before there is one."""
+        return self._quotes.get(symbol)
+
     def last_price(self, symbol: str) -> int:
         """The newest known price in price units; 0 where there is none."""
         quote = self._quotes.get(symbol)

@@ -6,6 +6,7 @@ that slept or a clock that was set (the scheduler itself sleeps through both: re
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -13,6 +14,9 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEv
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from engine.core.clock import Clock
+
+# Without a handler Python prints the library's complaints, a dead job's traceback among them, across the console.
+logging.getLogger("apscheduler").addHandler(logging.NullHandler())
 
 
 class Alarm:

@@ -7,6 +7,7 @@ from datetime import date
 
 from engine.core.decision import Verdict, VerdictResult
 from engine.core.journal import AlertRaised, CycleState, Severity
+from engine.risk import Escalation, Trigger
 
 _SEVERITY = {
     VerdictResult.CLAMP: Severity.INFO,
@@ -36,6 +37,24 @@ def risk_alerts(desk: str, cycle_id: str, day: date, verdicts: Sequence[Verdict]
         name = f"{desk}:{verdict.code}:{verdict.instrument}:{day:%Y%m%d}"
         alerts.append(AlertRaised(name, desk, severity, code, params, cycle_id))
     return alerts
+
+
+def state_alert(desk: str, day: date, bitten: Escalation) -> AlertRaised:
+    """A lock moved the desk towards HALTED; only a person moves it back."""
+    params = (("state", bitten.state.value), ("rule", bitten.rule), ("observed", bitten.observed), ("limit", bitten.limit))
+    return AlertRaised(f"{desk}:STATE_{bitten.state}:{day:%Y%m%d}", desk, Severity.CRITICAL, "STATE_MOVED", params)
+
+
+def protect_alert(desk: str, day: date, code: str, trigger: Trigger, until: str) -> AlertRaised:
+    """A protective exit that cannot be carried out now: PROTECT_WAITS (T+1), PROTECT_SEALED (limit-down), PROTECT_HALTED."""
+    params = (
+        ("instrument", trigger.instrument),
+        ("rule", trigger.rule),
+        ("observed", trigger.observed),
+        ("limit", trigger.limit),
+        ("until", until),
+    )
+    return AlertRaised(f"{desk}:{code}:{trigger.instrument}:{day:%Y%m%d}", desk, Severity.CRITICAL, code, params)
 
 
 def ended_alert(desk: str, cycle_id: str, state: CycleState, reason: str) -> AlertRaised:

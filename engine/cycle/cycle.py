@@ -8,7 +8,7 @@ Only DECIDING touches the world (the models); all that follows is computed from 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from engine.brokers import Effects, PaperBroker
@@ -22,6 +22,8 @@ from engine.core.journal import (
     CycleState,
     DecisionsMade,
     ItemRejected,
+    OrderCreated,
+    OrderMoved,
     Record,
     SnapshotFrozen,
     TradingState,
@@ -29,14 +31,28 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.order import OrderStatus
+from engine.core.past import Past
 from engine.core.text import safe_text
-from engine.cycle.alerting import ended_alert, risk_alerts
+from engine.cycle.alerting import ended_alert, risk_alerts, state_alert
 from engine.cycle.asking import ask
+from engine.cycle.confirming import propose, said_in, settled, void
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
-from engine.cycle.steps import Seen, Standing, analyze, held_weights, offered_in, orders_of, prompt_context, rule
+from engine.cycle.steps import (
+    OWN_TRIGGERS,
+    Seen,
+    Standing,
+    analyze,
+    equity_of,
+    held_weights,
+    offered_in,
+    orders_of,
+    own_decisions,
+    prompt_context,
+    rule,
+)
 from engine.llm import render
-from engine.risk import Ruling
+from engine.risk import Ruling, escalation
 from engine.store.snapshot import Snapshot, write
 from engine.strategies import agree, equal_weight
 
@@ -54,10 +70,13 @@ class Scene:
     previous_session: date
     equity_day_start: int
     equity_peak: int
+    past: Past = field(default_factory=Past)
 
     def write(self, records: Sequence[Record], *, key: str = "", blobs: Sequence[str] = ()) -> None:
         """Make records durable, then let the observer see them."""
         self.equipment.ledger.write(records, key=key, blobs=blobs)
+        for record in records:
+            self.past = self.past.after(record)
         self.equipment.observer.recorded(self.mandate.desk, records)
 
     def standing(self) -> Standing:
@@ -68,7 +87,23 @@ class Scene:
         if state is not TradingState.HALTED and self.equipment.halted_outside():
             state = TradingState.HALTED
             self.write([TradingStateMoved(desk, state, "HALT file", "person")])
-        return Standing(self.broker.account(), self.broker.working(), state, self.equity_day_start, self.equity_peak)
+        return Standing(self.broker.account(), self.broker.working(), state, self.equity_day_start, self.equity_peak, self.past)
+
+    def escalated(self, equity: int, current: TradingState) -> list[Record]:
+        """Where a lock asks for a sterner trading state at this equity (money units): the move and its alert, else nothing."""
+        bitten = escalation(
+            self.mandate.policy,
+            equity=equity,
+            day_start=self.equity_day_start,
+            week_start=self.past.equity_week_start(self.trading_day),
+            peak=self.equity_peak,
+            current=current,
+        )
+        if bitten is None:
+            return []
+        desk, reason = self.mandate.desk, f"{bitten.rule}: {bitten.observed} of {bitten.limit}"
+        moved = TradingStateMoved(desk, bitten.state, reason, f"rule:{bitten.rule}")
+        return [moved, state_alert(desk, self.trading_day, bitten)]
 
 
 class _Ambiguous(Exception):
@@ -81,7 +116,7 @@ class _Abstained(Exception):
 
 def run_cycle(scene: Scene, cycle_id: str, trigger: str, slot: datetime) -> CycleState:
     """Run one cycle to its end and return that ending. Raises LedgerError only: then nothing may trade at all."""
-    cycle = _Running(scene, cycle_id)
+    cycle = _Running(scene, cycle_id, trigger=trigger)
     cycle.claim(trigger, slot)
     try:
         cycle.reconcile()
@@ -89,6 +124,7 @@ def run_cycle(scene: Scene, cycle_id: str, trigger: str, slot: datetime) -> Cycl
         seen = cycle.analyze(snapshot, digest)
         decisions = cycle.decide(snapshot, seen)
         cycle.rule(snapshot, seen, decisions)
+        cycle.confirm()
         cycle.execute()
         return cycle.settle()
     except _Abstained as reason:
@@ -116,7 +152,8 @@ def finish_cycle(scene: Scene, cycle_id: str, state: CycleState) -> CycleState:
 class _Running:
     """A cycle under way: where it stands, and its steps in the order in which they happen."""
 
-    def __init__(self, scene: Scene, cycle_id: str, state: CycleState = CycleState.IDLE) -> None:
+    def __init__(self, scene: Scene, cycle_id: str, state: CycleState = CycleState.IDLE, *, trigger: str = "") -> None:
+        self.trigger = trigger
         self.scene = scene
         self.cycle_id = cycle_id
         self.desk = scene.mandate.desk
@@ -187,7 +224,9 @@ class _Running:
         scene, mandate = self.scene, self.scene.mandate
         account = scene.broker.account()
         rejected: tuple[ItemRejected, ...] = ()
-        if mandate.strategy == "baseline":
+        if self.trigger in OWN_TRIGGERS:
+            decisions = own_decisions(self.trigger, mandate, snapshot, account, scene.past)
+        elif mandate.strategy == "baseline":
             held = held_weights(account, snapshot, seen)
             decisions = equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm)
         else:
@@ -203,20 +242,52 @@ class _Running:
     def rule(self, snapshot: Snapshot, seen: Seen, decisions: Sequence[Decision]) -> Ruling:
         """Risk disposes: verdicts and orders in the one transaction that also opens EXECUTING."""
         scene = self.scene
-        ruling = rule(scene.mandate, snapshot, seen, scene.standing(), decisions)
+        standing = scene.standing()
+        ruling = rule(scene.mandate, snapshot, seen, standing, decisions, protecting=self.trigger in OWN_TRIGGERS)
         created = orders_of(ruling, scene.mandate, self.cycle_id, scene.trading_day, scene.now)
         alerts = risk_alerts(self.desk, self.cycle_id, scene.trading_day, ruling.verdicts)
-        self._step(CycleState.EXECUTING, VerdictsGiven(self.cycle_id, self.desk, ruling.verdicts), *alerts, *created)
+        wait: list[Record] = []
+        if scene.mandate.confirm_s and self.trigger not in OWN_TRIGGERS:
+            wait = propose(scene.mandate, self.cycle_id, snapshot, seen, created, scene.equipment.wall.now())
+        moved = self.scene.escalated(equity_of(standing.account, seen.prices, scene.instruments), standing.trading_state)
+        self._step(CycleState.EXECUTING, VerdictsGiven(self.cycle_id, self.desk, ruling.verdicts), *alerts, *moved, *created, *wait)
         return ruling
 
+    def confirm(self) -> None:
+        """Wait for a person where the desk's orders need one; the market stands still meanwhile. Answers are read by `execute`."""
+        scene, equipment = self.scene, self.scene.equipment
+        if not scene.mandate.confirm_s:
+            return
+        with equipment.ledger.reader() as books:
+            said = said_in(books.confirmation(self.cycle_id))
+        if said is not None:
+            names = [proposed.order_id for proposed in said.asked.orders]
+            equipment.approvals.wait(
+                names, scene.mandate.confirm_s, lambda: equipment.cancelled.is_set() or equipment.halted_outside()
+            )
+
     def execute(self) -> None:
-        """Send what the ledger says was created and not yet sent; a halt between ruling and sending still bites."""
+        """Send what the ledger says was created, approved where it must be, and not yet sent; a halt still bites here."""
         scene = self.scene
         with scene.equipment.ledger.reader() as books:
-            created = [item.order for item in books.orders_of(self.cycle_id) if item.status is OrderStatus.INITIALIZED]
-        halted = scene.standing().trading_state is TradingState.HALTED
-        effects: Effects = scene.broker.deny(created, "STATE_HALTED") if halted else scene.broker.submit(created, scene.now)
-        self._step(CycleState.SETTLING, *effects.records)
+            created = [item for item in books.orders_of(self.cycle_id) if item.status is OrderStatus.INITIALIZED]
+            said = said_in(books.confirmation(self.cycle_id))
+        standing = scene.standing()
+        if standing.trading_state is TradingState.HALTED:
+            halted = scene.broker.deny([item.order for item in created], "STATE_HALTED")
+            self._step(CycleState.SETTLING, *halted.records)
+            return
+        orders = [OrderCreated(item.order, item.reserved) for item in created]
+        word = settled(said, orders, scene.mandate, scene.instruments)
+        voided: tuple[OrderMoved, ...] = ()
+        if said is not None:
+            prices = {item.order.instrument: scene.broker.last_price(item.order.instrument) for item in word.cleared}
+            band = scene.mandate.policy.entry_band_ppm
+            voided = void(word.cleared, prices, standing.account, standing.trading_state, band)
+        gone = {moved.order_id for moved in voided}
+        send = [item.order for item in word.cleared if item.order.order_id not in gone]
+        effects: Effects = scene.broker.submit(send, scene.now)
+        self._step(CycleState.SETTLING, *word.denied, *word.created, *voided, *effects.records)
         scene.broker.adopt(effects)
 
     def settle(self) -> CycleState:

@@ -27,12 +27,14 @@ from engine.core.journal import (
     TradingState,
 )
 from engine.core.order import OrderStatus
+from engine.core.past import Past
 from engine.cycle.cycle import Scene, run_cycle
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
 from engine.cycle.recovery import recover, resume_point
 from engine.cycle.schedule import next_slot
-from engine.cycle.steps import newest_bars
+from engine.cycle.steps import OWN_TRIGGERS, newest_bars, traded_today
+from engine.cycle.watching import look, remembered
 from engine.exchange import Phase, calendar, charged_by, open_account
 from engine.exchange.corporate import CorporateAction
 from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
@@ -66,6 +68,8 @@ class Desk:
         self.next_slot_shown: datetime | None = None
         self._last_slot: datetime | None = None
         self._distributed: frozenset[str] = frozenset()
+        self.past = Past(mandate.desk)
+        self._told: frozenset[str] = frozenset()
 
     # -- opening ----------------------------------------------------------------------------------------------------------
 
@@ -85,15 +89,19 @@ class Desk:
             self._write([config], blobs=[mandate.config_text])
         with ledger.reader() as books:
             self._load(books)
+            self.past = remembered(books, mandate.desk)
             resume = resume_point(books, mandate.desk)
             unfinished = books.unfinished_cycles(mandate.desk)
-            latest = books.cycles(mandate.desk, limit=1)
+            latest = books.cycles(mandate.desk, limit=100)
         # A slot at the very instant where the ledger stands or the tape begins may still be due; one before it is gone.
         begins = [moment - _A_SECOND for moment in (resume, self.equipment.tape.next_at()) if moment is not None]
-        self._last_slot = max([cycle.slot for cycle in latest] + begins, default=None)
+        own = [cycle.slot for cycle in latest if cycle.trigger not in OWN_TRIGGERS]
+        self._last_slot = max(own[:1] + begins, default=None)
         if resume is not None:
             self._catch_up(resume)
-        recover(self._scene(), unfinished)
+        scene = self._scene()
+        recover(scene, unfinished)
+        self.past = scene.past
         with ledger.reader() as books:
             self._load_equity(books)
 
@@ -182,6 +190,7 @@ class Desk:
         events = self.equipment.tape.advance(due)
         for at, group in itertools.groupby(events, key=lambda event: event.at):
             self._instant(at, list(group))
+            self._protect()
         self.now = max(self.now, due)
 
     def _instant(self, at: datetime, events: Sequence[TapeEvent]) -> None:
@@ -238,13 +247,15 @@ class Desk:
         """One cycle for `slot`, or the visible reason why there is none."""
         name = self._cycle_name(slot, trigger)
         reason = self._blocked(slot, trigger)
-        self.cycles_run += 1
+        self.cycles_run += trigger not in OWN_TRIGGERS
         if reason:
             claimed = CycleClaimed(name, self.mandate.desk, trigger, slot, self.trading_day, self.mandate.config_hash)
             skipped = CycleMoved(name, self.mandate.desk, CycleState.SKIPPED, reason)
             self._write([claimed, skipped], key=f"{name}/claim")
             return CycleState.SKIPPED
-        ending = run_cycle(self._scene(), name, trigger, slot)
+        scene = self._scene()
+        ending = run_cycle(scene, name, trigger, slot)
+        self.past = scene.past
         if ending is CycleState.COMPLETED:
             self._marked(mark("", "", self.trading_day, self.now, self.broker, self.instruments).equity)
         return ending
@@ -265,10 +276,44 @@ class Desk:
             self._write(cancelled.records)
             self.broker.adopt(cancelled)
 
+    def flatten(self) -> CycleState:
+        """Leave everything that may be left today, by a person's word; what may not be sold stands in the cycle's verdicts."""
+        return self.run(self.now, "flatten")
+
+    def _protect(self) -> None:
+        """After every instant of the tape: note new highs, move the trading state, leave what a protective rule wants out of."""
+        if not self.past.holdings:
+            return
+        watched = look(self._scene(), self._watched_prices(), self._told)
+        self._told |= watched.told
+        if watched.records:
+            self._write(watched.records)
+        names = {trigger.instrument for trigger in watched.exits}
+        if not names:
+            return
+        for working in list(self.broker.working().values()):
+            if working.order.instrument in names:  # a buy still open: it would hold the exit back
+                cancelled = self.broker.cancel(working.order.order_id, "PROTECT")
+                self._write(cancelled.records)
+                self.broker.adopt(cancelled)
+        self.run(self.now, "protect")
+        queued = {working.order.instrument for working in self.broker.working().values()}
+        # What a gate denied is not asked for at every quote of the session again; the verdict says why.
+        self._told |= {f"denied:{name}:{self.trading_day}" for name in names - queued}
+
+    def _watched_prices(self) -> dict[str, int]:
+        return {
+            symbol: quote.last
+            for symbol in self.past.holdings
+            if (quote := self.broker.newest(symbol)) is not None and traded_today(quote, self.trading_day)
+        }
+
     def _cycle_name(self, slot: datetime, trigger: str) -> str:
         """One name per slot; cycles by hand are numbered, because a replayed clock can stand still between two of them."""
         name = cycle_id(self.mandate.desk, self.mandate.market.value, self.trading_day, slot)
-        if trigger != "manual":
+        if trigger in OWN_TRIGGERS:
+            name = f"{name}:{trigger}"
+        if trigger == "schedule":
             return name
         with self.equipment.ledger.reader() as books:
             return f"{name}:m{books.cycle_count(self.mandate.desk)}"
@@ -296,6 +341,7 @@ class Desk:
             previous_session=previous,
             equity_day_start=self.equity_day_start,
             equity_peak=self.equity_peak,
+            past=self.past,
         )
 
     def _marked(self, equity: int) -> None:
@@ -304,4 +350,6 @@ class Desk:
 
     def _write(self, records: Sequence[Record], *, key: str = "", blobs: Sequence[str] = ()) -> None:
         self.equipment.ledger.write(records, key=key, blobs=blobs)
+        for record in records:
+            self.past = self.past.after(record)
         self.equipment.observer.recorded(self.mandate.desk, records)

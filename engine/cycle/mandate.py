@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,16 +12,20 @@ from engine.core.clock import Clock
 from engine.core.journal import Record
 from engine.core.market import Quote
 from engine.core.units import Market
+from engine.cycle.approvals import Approvals
 from engine.exchange import FeeSchedule
 from engine.feeds.tape import SessionEvent, Tape
 from engine.llm import Model
-from engine.risk import Policy
+from engine.risk import RULES, Policy, Rule
 from engine.store import Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Mandate:
-    """What a desk is for: market, universe, strategy, schedule, limits, money. `config_text` is its canonical JSON."""
+    """What a desk is for: market, universe, strategy, schedule, limits, money. `config_text` is its canonical JSON.
+
+    `rules` is risk's whole table, but where a report asks what one of them was worth.
+    """
 
     desk: str
     market: Market
@@ -41,6 +45,7 @@ class Mandate:
     config_hash: str
     confirm_s: int = 0
     """How long a person has to answer for each cycle's orders, real seconds; 0 where orders leave by themselves."""
+    rules: tuple[Rule, ...] = RULES
 
 
 class Observer(Protocol):
@@ -79,3 +84,4 @@ class Equipment:
     observer: Observer
     halted_outside: Callable[[], bool]
     cancelled: threading.Event
+    approvals: Approvals = field(default_factory=Approvals)

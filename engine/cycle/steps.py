@@ -5,26 +5,28 @@ snapshot ──► quotes_seen · candidates ──► prompt_context ──► 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import NamedTuple
 
 from engine.analysis import Features, features, screen
 from engine.brokers import Working
 from engine.core.account import Account
-from engine.core.decision import Decision
+from engine.core.decision import Decision, Intent
 from engine.core.ids import order_id
 from engine.core.instrument import Instrument
 from engine.core.journal import OrderCreated, TradingState
 from engine.core.market import Quote
 from engine.core.order import Order, Side
+from engine.core.past import Past
 from engine.core.units import PPM, from_units, plain
 from engine.cycle.mandate import Mandate
-from engine.exchange import price_limits
+from engine.cycle.moves import average_ranges, daily_returns
+from engine.exchange import Phase, accepts_orders, calendar, exchange_of, price_limits
 from engine.exchange.calendar import sessions_listed
 from engine.llm import CandidateRow, HoldingRow, PromptContext
-from engine.risk import Ruling, View, judge
+from engine.risk import Ruling, View, judge, triggers
 from engine.store.snapshot import Snapshot
 
 
@@ -56,6 +58,7 @@ class Standing:
     trading_state: TradingState
     equity_day_start: int
     equity_peak: int
+    past: Past = field(default_factory=Past)
 
 
 def analyze(snapshot: Snapshot, mandate: Mandate, account: Account, previous_session: date) -> Seen:
@@ -151,8 +154,19 @@ SHOWN: tuple[str, ...] = ("return_1", "return_5", "return_20", "rsi_14", "volati
 """The features put before a model: few enough for a table that a person reads too."""
 
 
-def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standing) -> View:
-    """The desk and the market as the rules see them; pure, so that a replay sees the same."""
+def risk_view(
+    mandate: Mandate,
+    snapshot: Snapshot,
+    seen: Seen,
+    standing: Standing,
+    names: Collection[str] | None = None,
+    *,
+    protecting: bool = False,
+) -> View:
+    """The desk and the market as the rules see them; pure, so that a replay sees the same.
+
+    `names` are those to be ruled on; what is costly is looked up for them and for what is held, None for all of the snapshot.
+    """
     quotes = {quote.symbol: quote for quote in snapshot.quotes}
     instruments = instruments_in(snapshot)
     prices = seen.prices
@@ -163,6 +177,9 @@ def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standi
         if order.side is Side.BUY:
             amount = instruments[order.instrument].units.notional(order.limit_price, order.quantity - working.filled)
             planned[order.instrument] = planned.get(order.instrument, 0) + amount
+    asked = set(quotes if names is None else names) & set(quotes)
+    phases = {symbol: phase_of(instruments[symbol], snapshot.as_of) for symbol in asked}
+    moved = asked | set(account.positions) | set(planned)
     return View(
         account=account,
         instruments=instruments,
@@ -180,7 +197,20 @@ def risk_view(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standi
         equity_peak=standing.equity_peak,
         planned=planned,
         cash_free=account.cash - account.reserved,
+        past=standing.past,
+        as_of=snapshot.as_of,
+        closed=frozenset(name for name in asked if not accepts_orders(phases[name], exchange_of(instruments[name]))),
+        continuous=frozenset(name for name in asked if phases[name] is Phase.CONTINUOUS),
+        returns=daily_returns(snapshot, moved),
+        ranges=average_ranges(snapshot, asked) if mandate.policy.sizing == "atr" else {},
+        fees=mandate.fees,
+        protecting=protecting,
     )
+
+
+def phase_of(instrument: Instrument, at: datetime) -> Phase:
+    """The phase of the session an instrument is in at an instant."""
+    return calendar(instrument.market).phase(at, instrument)
 
 
 def limits_of(instrument: Instrument, quote: Quote, day: date) -> tuple[int, int] | None:
@@ -212,9 +242,38 @@ def offered_in(snapshot: Snapshot, seen: Seen) -> dict[str, Instrument]:
     return {symbol: listed[symbol] for symbol in seen.candidates}
 
 
-def rule(mandate: Mandate, snapshot: Snapshot, seen: Seen, standing: Standing, decisions: Sequence[Decision]) -> Ruling:
+def rule(
+    mandate: Mandate,
+    snapshot: Snapshot,
+    seen: Seen,
+    standing: Standing,
+    decisions: Sequence[Decision],
+    *,
+    protecting: bool = False,
+) -> Ruling:
     """Risk's ruling on a batch, from nothing but its arguments."""
-    return judge(risk_view(mandate, snapshot, seen, standing), mandate.policy, decisions, mandate.fees)
+    names = {decision.instrument for decision in decisions}
+    view = risk_view(mandate, snapshot, seen, standing, names, protecting=protecting)
+    return judge(view, mandate.policy, decisions, mandate.fees, mandate.rules)
+
+
+OWN_TRIGGERS = frozenset({"protect", "flatten"})
+"""Cycles that the engine begins itself to leave holdings: no model is asked, everything else is a cycle like any other."""
+
+
+def own_decisions(trigger: str, mandate: Mandate, snapshot: Snapshot, account: Account, past: Past) -> tuple[Decision, ...]:
+    """What the engine itself decides: to leave all (flatten), or what a protective rule wants out of at a price of today."""
+    if trigger == "flatten":
+        held = sorted(symbol for symbol, position in account.positions.items() if position.quantity)
+        return tuple(Decision(symbol, Intent.EXIT, 0, PPM, "flatten", sources=("person",)) for symbol in held)
+    prices = {quote.symbol: quote.last for quote in snapshot.quotes if traded_today(quote, snapshot.trading_day)}
+    found = triggers(mandate.policy, past, account, prices, instruments_in(snapshot), snapshot.trading_day)
+    return tuple(item.decision for item in found)
+
+
+def traded_today(quote: Quote, day: date) -> bool:
+    """Whether the newest price of a name was made in this session."""
+    return quote.trading_day == day and bool(quote.open) and not quote.suspended
 
 
 def orders_of(ruling: Ruling, mandate: Mandate, cycle_id: str, day: date, at: datetime) -> list[OrderCreated]:

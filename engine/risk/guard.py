@@ -6,32 +6,21 @@ decisions ──► exits first, then entries by confidence ──► RULES top 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from engine.core.decision import Decision, Intent, Verdict, VerdictResult
 from engine.core.errors import KanpanError
-from engine.core.order import OrderType, Side
-from engine.core.units import PPM
-from engine.exchange import FeeSchedule, floor_quantity, tick_at, worst_case_cost
+from engine.core.order import Side
+from engine.exchange import FeeSchedule
 from engine.risk.policy import Policy
-from engine.risk.rules import RULES, Finding, Rule, View, Wish, fraction
+from engine.risk.rules import RULES
+from engine.risk.shape import Proposal, shape
+from engine.risk.view import Finding, Rule, View, Wish, fraction
 
 UNEVALUABLE = (KeyError, ValueError, ArithmeticError, TypeError, KanpanError)
 """What a rule raises when it lacks what it needs; anything else is a fault of ours and fails the whole cycle."""
 SHAPE = Rule("shape", "order", False, lambda view, policy, wish: None)
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """An order that passed: quantity in quantity units, limit in price units, `reserved` the most cash a buy can cost with fees."""
-
-    instrument: str
-    side: Side
-    order_type: OrderType
-    quantity: int
-    limit_price: int
-    reserved: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +31,29 @@ class Ruling:
     proposals: tuple[Proposal, ...]
 
 
-def judge(view: View, policy: Policy, decisions: Iterable[Decision], schedule: FeeSchedule) -> Ruling:
+def judge(
+    view: View, policy: Policy, decisions: Iterable[Decision], schedule: FeeSchedule, rules: Sequence[Rule] = RULES
+) -> Ruling:
     """Rule on every decision. Pure: the same view, policy and decisions give the same ruling.
+
+    `rules` is the whole table, but where a report asks what a rule was worth by leaving it out.
 
     Sells come before buys, buys by confidence and then by symbol. A rule that cannot be evaluated denies. Cash from sells of the
     batch is not spent in the batch: until they fill it is not there.
     """
     verdicts: list[Verdict] = []
     proposals: list[Proposal] = []
+    view = replace(view, fees=schedule, policy_problem=policy.problem())
     for wish in _ranked(view, decisions):
         if wish.decision.intent is Intent.HOLD:
             verdicts.append(_allow(wish, "HOLD"))
             continue
-        findings, allowed = _through_rules(view, policy, wish)
+        findings, allowed = _through_rules(view, policy, wish, rules)
         verdicts += [finding.verdict(rule, step) for rule, finding, step in findings]
         if allowed is None:
             continue
         try:
-            shaped = _shape(view, policy, allowed, schedule)
+            shaped = shape(view, policy, allowed, schedule)
         except UNEVALUABLE as error:
             shaped = _unevaluable(allowed, error)
         if isinstance(shaped, Finding):
@@ -100,10 +94,12 @@ def _target(view: View, decision: Decision) -> int:
     return max(current, decision.target_weight_ppm)
 
 
-def _through_rules(view: View, policy: Policy, wish: Wish) -> tuple[list[tuple[Rule, Finding, Wish]], Wish | None]:
+def _through_rules(
+    view: View, policy: Policy, wish: Wish, rules: Sequence[Rule]
+) -> tuple[list[tuple[Rule, Finding, Wish]], Wish | None]:
     """Every finding with the wish it met, and the wish that is left; None where it was denied."""
     findings: list[tuple[Rule, Finding, Wish]] = []
-    for rule in RULES:
+    for rule in rules:
         if rule.entries_only and not wish.entry:
             continue
         try:
@@ -121,63 +117,6 @@ def _through_rules(view: View, policy: Policy, wish: Wish) -> tuple[list[tuple[R
 
 def _unevaluable(wish: Wish, error: Exception) -> Finding:
     return Finding("RULE_UNEVALUABLE", type(error).__name__, "evaluable", wish.current_ppm, VerdictResult.DENY)
-
-
-def _shape(view: View, policy: Policy, wish: Wish, schedule: FeeSchedule) -> Proposal | Finding | None:
-    """The order the exchange would take: on the tick, inside the limits, in whole lots, sellable today. None: nothing to do."""
-    if wish.target_ppm == wish.current_ppm:
-        return None
-    return _entry(view, policy, wish, schedule) if wish.entry else _exit(view, wish)
-
-
-def _entry(view: View, policy: Policy, wish: Wish, schedule: FeeSchedule) -> Proposal | Finding | None:
-    instrument, mark = view.instruments[wish.symbol], view.mark(wish.symbol)
-    reference = view.quotes[wish.symbol].pre_close if not view.quotes[wish.symbol].open else mark
-    tick = tick_at(instrument, view.trading_day, reference)
-    limit = reference * (PPM + policy.entry_band_ppm) // PPM // tick * tick
-    band = view.limits[wish.symbol]
-    if band is not None:
-        limit = min(limit, band[0])
-    units = instrument.units
-    # Sized at the worst price it may pay, so that no fill takes the holding beyond what the rules left it.
-    budget = max(0, wish.target_ppm * view.equity // PPM - view.value(wish.symbol))
-    wanted = budget * units.price * units.quantity // (limit * units.money)
-    spendable = view.cash_free - policy.cash_reserve
-    affordable = max(0, spendable) * units.price * units.quantity // (limit * units.money)
-    quantity = floor_quantity(instrument, Side.BUY, min(wanted, affordable), 0, OrderType.LIMIT, view.trading_day)
-    while quantity > 0 and worst_case_cost(instrument, quantity, limit, view.trading_day, schedule) > spendable:
-        smaller = floor_quantity(instrument, Side.BUY, quantity - 1, 0, OrderType.LIMIT, view.trading_day)
-        quantity = smaller if smaller < quantity else 0
-    if quantity <= 0:
-        return Finding("SHAPE_LOT", str(wanted), "one lot", wish.current_ppm, VerdictResult.DENY)
-    notional = units.notional(limit, quantity)
-    if notional < policy.min_order:
-        return Finding("SHAPE_MINIMUM", str(notional), str(policy.min_order), wish.current_ppm, VerdictResult.DENY)
-    cost = worst_case_cost(instrument, quantity, limit, view.trading_day, schedule)
-    return Proposal(wish.symbol, Side.BUY, OrderType.LIMIT, quantity, limit, cost)
-
-
-def _exit(view: View, wish: Wish) -> Proposal | Finding | None:
-    """Exits are priced to trade: at the limit-down where there is one, so that only a sealed market can hold them back."""
-    instrument, mark = view.instruments[wish.symbol], view.mark(wish.symbol)
-    position = view.account.positions.get(wish.symbol)
-    if position is None or position.quantity == 0:
-        return None
-    units = instrument.units
-    sellable = view.account.sellable(wish.symbol, view.trading_day)
-    if sellable == 0:
-        return Finding("SHAPE_T1", "0", "sellable today", wish.current_ppm, VerdictResult.DENY)
-    wanted = sellable
-    if wish.target_ppm > 0:
-        surplus = (wish.current_ppm - wish.target_ppm) * view.equity // PPM
-        wanted = min(sellable, surplus * units.price * units.quantity // (mark * units.money))
-    quantity = floor_quantity(instrument, Side.SELL, wanted, sellable, OrderType.LIMIT, view.trading_day)
-    if quantity == 0:
-        return Finding("SHAPE_LOT", str(wanted), "one lot", wish.current_ppm, VerdictResult.DENY)
-    band = view.limits[wish.symbol]
-    tick = tick_at(instrument, view.trading_day, mark)
-    limit = band[1] if band is not None else max(tick, mark * 9 // 10 // tick * tick)
-    return Proposal(wish.symbol, Side.SELL, OrderType.LIMIT, quantity, limit, 0)
 
 
 def _allow(wish: Wish, code: str) -> Verdict:

@@ -27,6 +27,7 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
+from engine.core.person import ConfirmAsked, OrderAnswered
 from engine.store import views
 from engine.store.codec import decode, stamp
 from engine.store.retention import old_texts
@@ -202,6 +203,10 @@ class Books:
         if not found:
             return None
         return VerdictsGiven(cycle_id, found[0].desk, tuple(verdict for batch in found for verdict in batch.verdicts))
+
+    def confirmation(self, cycle_id: str) -> tuple[ConfirmAsked | OrderAnswered, ...]:
+        """What a person was asked about the orders of a cycle, then each answer; empty where nobody was asked."""
+        return (*self._records(cycle_id, ConfirmAsked), *self._records(cycle_id, OrderAnswered))
 
     def model_calls(self, cycle_id: str) -> tuple[ModelCall, ...]:
         """Every question of a cycle with its reply, by call number."""

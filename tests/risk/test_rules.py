@@ -19,7 +19,7 @@ from engine.core.market import Quote
 from engine.core.order import OrderType, Side
 from engine.core.units import PPM, Market
 from engine.exchange import FeeSchedule, quantity_problem, worst_case_cost
-from engine.risk import RULES, Policy, View, judge
+from engine.risk import Policy, View, judge
 from tests.engine.desk_harness import WALL
 
 DAY, BEFORE = date(2026, 3, 4), date(2026, 3, 3)
@@ -263,8 +263,3 @@ def test_no_entry_rule_stands_in_the_way_of_an_exit(
     banned = replace(policy, blacklist=frozenset(NAMES))
     ruling = judge(here, banned, [wants(symbol, 0, Intent.EXIT)], FEES)
     assert [p.quantity for p in ruling.proposals] == ([quantities[symbol]] if quantities[symbol] else [])
-
-
-def test_every_rule_has_its_test() -> None:
-    tested = {bite[0] for bite in BITES} | {clamp[0] for clamp in CLAMPS} | {"cash_reserve"}
-    assert {rule.name for rule in RULES} - {"books_reconciled"} <= tested

@@ -1,0 +1,166 @@
+"""What a desk has lately done, folded from its journal: holdings since they were opened, trades that lost, orders of the minute.
+
+records in order ──► Past.after ──► what the throttles, the locks and the protective exits may look at, after a restart as before it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from engine.core.journal import Adjusted, DecisionsMade, DeskOpened, Filled, LotChange, Marked, Noted, OrderCreated, Record
+from engine.core.order import Side
+from engine.core.units import UNITS, Market
+
+HIGH_WATER = "HIGH_WATER"
+"""The code under which a new high of a holding is noted; parameters `instrument` and `price` (price units)."""
+MINUTE = timedelta(minutes=1)
+_E8 = 10**8
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A name since its position was opened. Prices in price units (0 = none), `result` and `paid` in money units.
+
+    `high` is the highest price known since; `stop` and `target` are those of the last decision that bought; `result` is what sales
+    have realised so far less every fee since the opening.
+    """
+
+    opened_on: date
+    opened_at: datetime
+    lots: Mapping[str, int]
+    high: int
+    stop: int
+    target: int
+    result: int
+
+    @property
+    def quantity(self) -> int:
+        """What is held, in quantity units."""
+        return sum(self.lots.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One desk's recent past, immutable; `after` gives the past one record later. Other desks and kinds change nothing."""
+
+    desk: str = ""
+    price_scale: int = 1
+    holdings: Mapping[str, Holding] = field(default_factory=dict)
+    exited_on: Mapping[str, date] = field(default_factory=dict)
+    losing_streak: int = 0
+    lost_on: date = date.min
+    entries_on: date = date.min
+    entries: int = 0
+    ordered_at: tuple[datetime, ...] = ()
+    last_close: int = 0
+    week: tuple[int, int] = (0, 0)
+    week_began_with: int = 0
+    wanted: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def equity_week_start(self, day: date) -> int:
+        """Equity at the last close before the ISO week of `day`, in money units; 0 while no desk was opened."""
+        return self.week_began_with if week_of(day) == self.week else self.last_close
+
+    def after(self, record: Record) -> Past:
+        """The past when `record` is in the journal too."""
+        match record:
+            case DeskOpened(desk=self.desk):
+                return replace(self, price_scale=UNITS[Market(record.market)].price, last_close=record.cash)
+            case DecisionsMade(desk=self.desk):
+                said = {one.instrument: (one.stop_loss, one.take_profit) for one in record.decisions}
+                return replace(self, wanted={name: prices for name, prices in said.items() if any(prices)})
+            case OrderCreated() if record.order.desk == self.desk:
+                return self._ordered(record)
+            case Filled() if record.fill.desk == self.desk:
+                return self._filled(record)
+            case Adjusted(desk=self.desk) if record.instrument in self.holdings:
+                return self._adjusted(record)
+            case Marked(desk=self.desk):
+                return self._marked(record)
+            case Noted(desk=self.desk, code="HIGH_WATER"):
+                terms = dict(record.params)
+                return self._seen({terms["instrument"]: int(terms["price"])})
+            case _:
+                return self
+
+    def _ordered(self, record: OrderCreated) -> Past:
+        order = record.order
+        recent = tuple(at for at in self.ordered_at if at > order.created_at - MINUTE)
+        past = replace(self, ordered_at=(*recent, order.created_at))
+        if order.side is Side.SELL:
+            return past
+        before = past.entries if past.entries_on == order.trading_day else 0
+        return replace(past, entries_on=order.trading_day, entries=before + 1)
+
+    def _filled(self, record: Filled) -> Past:
+        fill = record.fill
+        name, gain = fill.instrument, -sum(item.amount for item in record.postings if item.account.startswith("realized:"))
+        held = self.holdings.get(name)
+        if held is None:
+            held = Holding(fill.trading_day, fill.at, {}, 0, 0, 0, 0)
+        stop, target = held.stop, held.target
+        if fill.side is Side.BUY and name in self.wanted:
+            # A stop above the price paid, or a target below it, would leave at once what was just entered: it is none.
+            below, above = self.wanted[name]
+            stop, target = below if below < fill.price else stop, above if above > fill.price else target
+        held = replace(
+            held,
+            lots=changed(held.lots, record.lots),
+            high=max(held.high, fill.price),
+            stop=stop,
+            target=target,
+            result=held.result + gain - fill.fees.total,
+        )
+        if held.quantity:
+            return replace(self, holdings={**self.holdings, name: held})
+        left = {symbol: item for symbol, item in self.holdings.items() if symbol != name}
+        lost = held.result < 0
+        return replace(
+            self,
+            holdings=left,
+            exited_on={**self.exited_on, name: fill.trading_day},
+            losing_streak=self.losing_streak + 1 if lost else 0,
+            lost_on=fill.trading_day if lost else self.lost_on,
+        )
+
+    def _adjusted(self, record: Adjusted) -> Past:
+        """A distribution lowers the price by itself; the prices that guard the holding go down with it."""
+        held, terms = self.holdings[record.instrument], record.terms
+        if terms.ex_date:
+            paid = terms.cash_e8 * self.price_scale // _E8
+            more = _E8 + terms.bonus_e8 + terms.transfer_e8
+            before = (held.high, held.stop, held.target)
+            high, stop, target = (max(0, price - paid) * _E8 // more for price in before)
+            held = replace(held, high=high, stop=stop, target=target)
+        held = replace(held, lots=changed(held.lots, record.lots))
+        return replace(self, holdings={**self.holdings, record.instrument: held})
+
+    def _marked(self, record: Marked) -> Past:
+        past = self._seen(dict(record.marks))
+        if record.cycle_id:
+            return past
+        week = week_of(record.trading_day)
+        if week != past.week:
+            past = replace(past, week=week, week_began_with=past.last_close)
+        return replace(past, last_close=record.equity)
+
+    def _seen(self, prices: Mapping[str, int]) -> Past:
+        higher = {name: held for name, held in self.holdings.items() if prices.get(name, 0) > held.high}
+        if not higher:
+            return self
+        raised = {name: replace(held, high=prices[name]) for name, held in higher.items()}
+        return replace(self, holdings={**self.holdings, **raised})
+
+
+def week_of(day: date) -> tuple[int, int]:
+    """The ISO year and week of a day."""
+    year, week, _ = day.isocalendar()
+    return year, week
+
+
+def changed(lots: Mapping[str, int], changes: tuple[LotChange, ...]) -> dict[str, int]:
+    """Quantities by lot after a record's changes."""
+    after = {**lots, **{change.lot_id: change.quantity for change in changes}}
+    return {lot: quantity for lot, quantity in after.items() if quantity}

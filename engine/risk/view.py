@@ -1,0 +1,181 @@
+"""What a rule is and what it may look at: a view of the desk, one wish, and the finding it comes back with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cached_property
+
+from engine.core.account import Account
+from engine.core.decision import Decision, Verdict, VerdictResult
+from engine.core.instrument import Instrument
+from engine.core.journal import TradingState
+from engine.core.market import Quote
+from engine.core.past import Past
+from engine.core.units import PPM, from_units
+from engine.exchange import FeeSchedule
+from engine.risk.policy import Policy
+
+
+@dataclass(frozen=True)
+class View:
+    """What the rules may look at: the account as booked, the snapshot's prices, the desk's state. Money in money units.
+
+    `prices` are marks: the newest known price of each name, also of one that gives no quote today (then only exits wait for it).
+    `planned` is money already committed by buys, of the same batch and still open, per instrument; a sell frees nothing before it
+    fills. `open_orders` names every instrument with an order; `cash_free` is cash less every reservation. `returns` are daily
+    returns in ppm, adjusted, all names over the same sessions, oldest first; `ranges` the average true range in price units.
+    `ordered` and `entered` count the orders and the buys of this batch; `closed` are names whose session takes no order now,
+    `continuous` those in continuous trading, where the cage binds; `protecting` says that the engine's own protection asks.
+    """
+
+    account: Account
+    instruments: Mapping[str, Instrument]
+    quotes: Mapping[str, Quote]
+    prices: Mapping[str, int]
+    limits: Mapping[str, tuple[int, int] | None]
+    session_volume: Mapping[str, int]
+    stale: frozenset[str]
+    open_orders: frozenset[str]
+    trading_day: date
+    trading_state: TradingState
+    books_reconciled: bool
+    equity: int
+    equity_day_start: int
+    equity_peak: int
+    planned: Mapping[str, int]
+    cash_free: int
+    halt_file: bool = False
+    past: Past = field(default_factory=Past)
+    as_of: datetime | None = None
+    closed: frozenset[str] = frozenset()
+    continuous: frozenset[str] = frozenset()
+    returns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    ranges: Mapping[str, int] = field(default_factory=dict)
+    fees: FeeSchedule = field(default_factory=FeeSchedule)
+    ordered: int = 0
+    entered: int = 0
+    policy_problem: str = ""
+    protecting: bool = False
+
+    def mark(self, symbol: str) -> int:
+        """The price a position is worth, price units; raises KeyError or ValueError where there is none, and the rule denies."""
+        price = self.prices[symbol]
+        if price <= 0:
+            raise ValueError(f"no price for {symbol}")
+        return price
+
+    def value(self, symbol: str) -> int:
+        """What is held and already planned in one instrument, in money units."""
+        position = self.account.positions.get(symbol)
+        held = 0
+        if position is not None and position.quantity:
+            held = self.instruments[symbol].units.notional(self.mark(symbol), position.quantity)
+        return held + self.planned.get(symbol, 0)
+
+    def weight(self, symbol: str) -> int:
+        """`value` in ppm of equity."""
+        return self.value(symbol) * PPM // self.equity if self.equity > 0 else 0
+
+    @cached_property
+    def values(self) -> Mapping[str, int]:
+        """`value` of every name held or planned; raises where one of them has no price."""
+        return {symbol: self.value(symbol) for symbol in {*self.account.positions, *self.planned}}
+
+    @cached_property
+    def total(self) -> int:
+        """The sum of `values`."""
+        return sum(self.values.values())
+
+    def exposure(self) -> int:
+        """Everything held and planned, in money units."""
+        return self.total
+
+    @cached_property
+    def sectors(self) -> Mapping[str, int]:
+        """`values` summed by industry; names without one are in none."""
+        found: dict[str, int] = {}
+        for symbol, value in self.values.items():
+            sector = self.instruments[symbol].industry
+            found[sector] = found.get(sector, 0) + value
+        return found
+
+    def committed(self, symbol: str, amount: int, cash: int) -> View:
+        """The view after an order of the batch: `amount` more of `symbol` (0 for a sell), `cash` less to spend, the name taken."""
+        planned = {**self.planned, symbol: self.planned.get(symbol, 0) + amount}
+        return replace(
+            self,
+            planned=planned,
+            cash_free=self.cash_free - cash,
+            open_orders=self.open_orders | {symbol},
+            ordered=self.ordered + 1,
+            entered=self.entered + (1 if amount else 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One decision on its way through the rules: where it stands now and where it may still go, in ppm of equity."""
+
+    decision: Decision
+    current_ppm: int
+    target_ppm: int
+
+    @property
+    def symbol(self) -> str:
+        """The instrument meant."""
+        return self.decision.instrument
+
+    @property
+    def entry(self) -> bool:
+        """Whether it adds risk."""
+        return self.target_ppm > self.current_ppm
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule saw. `allowed_ppm` is the target it leaves; for a denial, where the instrument already stands."""
+
+    code: str
+    observed: str
+    limit: str
+    allowed_ppm: int
+    result: VerdictResult
+
+    def verdict(self, rule: Rule, wish: Wish) -> Verdict:
+        """The finding as the ledger keeps it."""
+        before, after = fraction(wish.target_ppm), fraction(self.allowed_ppm)
+        return Verdict(wish.symbol, rule.name, rule.scope, self.result, self.code, self.observed, self.limit, before, after)
+
+
+Check = Callable[[View, Policy, Wish], Finding | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A named check; `entries_only` rules never stand in the way of an exit."""
+
+    name: str
+    scope: str
+    entries_only: bool
+    check: Check
+
+
+def fraction(ppm: int) -> str:
+    """Ppm as a decimal fraction, the way verdicts print weights."""
+    return f"{from_units(ppm, PPM):f}"
+
+
+def deny(wish: Wish, code: str, observed: str, limit: str) -> Finding:
+    """The wish ends here."""
+    return Finding(code, observed, limit, wish.current_ppm, VerdictResult.DENY)
+
+
+def clamp(wish: Wish, code: str, observed: str, limit: str, allowed_ppm: int) -> Finding | None:
+    """No finding where the target fits, a denial where nothing is left, else a smaller target."""
+    if allowed_ppm >= wish.target_ppm:
+        return None
+    if allowed_ppm <= wish.current_ppm:
+        return deny(wish, code, observed, limit)
+    return Finding(code, observed, limit, allowed_ppm, VerdictResult.CLAMP)
