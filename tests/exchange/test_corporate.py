@@ -37,7 +37,18 @@ def test_ex_reference_prices_and_their_limits() -> None:
         assert [limits.up, limits.down] == [cny(value) for value in row["limits_10"]]
 
 
+def test_an_action_gives_nothing_unless_it_says_so() -> None:
+    nothing = CorporateAction(STOCK, TUESDAY)
+    assert nothing == action()
+    assert ex_reference(nothing, cny("12.34"), 100) == cny("12.34")
+    held = traded(account(), fill(Side.BUY, 100, "10"))
+    assert book_dividend(held, nothing).postings == book_dividend(held, nothing).lots == ()
+
+
 def test_cash_beyond_the_price_is_refused() -> None:
+    with pytest.raises(RuleUnknown):
+        ex_reference(action(cash="12.34"), cny("12.34"), 100)
+    assert ex_reference(action(cash="12.33"), cny("12.34"), 100) == 100
     with pytest.raises(RuleUnknown):
         ex_reference(action(cash="13"), cny("12.34"), 100)
 
