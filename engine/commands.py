@@ -13,7 +13,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,11 @@ from engine.core.journal import (
     TradingState,
     TradingStateMoved,
 )
+from engine.core.order import Order
+from engine.core.person import OrderAnswered
 from engine.core.text import safe_text
 from engine.cycle import Runner
+from engine.cycle.confirming import answer
 from engine.publish import Publisher
 from engine.store import Ledger
 
@@ -36,6 +39,7 @@ POLL_S = 0.1
 MAX_WAITING = 256
 MAX_INBOX_BYTES = 10_000
 MAX_PART = 2_000
+ANSWERS = ("approve", "refuse", "amend")
 
 
 def halt_file(home: Path) -> Path:
@@ -86,6 +90,8 @@ def effects(command: Command, unacknowledged: tuple[str, ...]) -> tuple[list[Rec
             return seen, "done" if seen else "NOTHING_TO_ACKNOWLEDGE"
         case "run" | "cancel":
             return [], "done"
+        case "approve" | "refuse" | "amend":
+            return [], "NOTHING_WAITS"  # what waits, waits in a running engine; see Commands
         case _:
             return [], "UNKNOWN_VERB"
 
@@ -166,6 +172,7 @@ class Commands:
 
     def _do(self, command: Command) -> None:
         runner = self._runners.get(command.desk)
+        claimed, written = "", False
         try:
             records: list[Record] = []
             if runner is None:
@@ -173,8 +180,12 @@ class Commands:
             else:
                 with self._ledger.reader() as books:
                     waiting = tuple(book.alert.alert_id for book in books.unacknowledged(command.desk))
+                    orders = [book.order for book in books.open_orders(command.desk)] if command.verb in ANSWERS else []
                 records, outcome = effects(command, waiting)
                 outcome = self._act(command, runner, outcome)
+                if command.verb in ANSWERS:
+                    records, outcome = self._answered(command, runner, orders)
+                    claimed = next((item.order_id for item in records if isinstance(item, OrderAnswered)), "")
             queued = CommandQueued(command.command_id, command.verb, command.desk, command.argument, command.by)
             whole: list[Record] = [queued, *records, CommandDone(command.command_id, outcome)]
             self._ledger.write(whole, key=f"command/{command.command_id}")
@@ -184,6 +195,21 @@ class Commands:
             shown = command.desk if runner is not None else next(iter(self._runners))
             about = (("id", command.command_id), ("verb", command.verb), ("outcome", str(error)))
             self._publisher.event(shown, "COMMAND_REFUSED", *about)
+        else:
+            written = True
+        finally:
+            if claimed and runner is not None:
+                runner.desk.equipment.approvals.release(claimed, answered=written)
+
+    def _answered(self, command: Command, runner: Runner, orders: Sequence[Order]) -> tuple[list[Record], str]:
+        """A person's word on an order that waits; claimed before it is written, so that no deadline passes in between."""
+        approvals, desk = runner.desk.equipment.approvals, runner.desk
+        open_now = approvals.waiting()
+        waiting = [order for order in orders if order.order_id in open_now]
+        said = answer(command.verb, command.argument, waiting, desk.instruments, command.by)
+        if isinstance(said, str):
+            return [], said
+        return ([said], "done") if approvals.claim(said.order_id) else ([], "NOTHING_WAITS")
 
     def _act(self, command: Command, runner: Runner, outcome: str) -> str:
         """The part of a command that is not a record."""

@@ -39,11 +39,12 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.market import Quote
-from engine.core.person import AlertDelivered, AlertUndelivered
+from engine.core.person import AlertDelivered, AlertUndelivered, ConfirmAsked, OrderAnswered
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, from_units, plain
 from engine.exchange import calendar
 from engine.feeds.tape import SessionEvent
+from engine.proposals import proposal_row
 from engine.state import (
     AlertRow,
     DecisionRow,
@@ -221,6 +222,12 @@ class Publisher:
                 self._order_created(face, record)
             case OrderMoved():
                 self._order_moved(face, record.order_id, record.status.value, record.code)
+            case ConfirmAsked():
+                self._proposed(face, record)
+            case OrderAnswered():
+                self._withdraw(record.order_id)
+                said = (("order", record.order_id), ("answer", record.answer.value), ("by", record.by))
+                self.event(desk, "ORDER_ANSWERED", *said)
             case Filled():
                 self._filled_one(face, record)
             case Adjusted():
@@ -372,7 +379,25 @@ class Publisher:
         )
         self._state.orders.put([(order.order_id, self._orders[order.order_id])])
 
+    def _proposed(self, face: DeskFace, record: ConfirmAsked) -> None:
+        rows, decisions = [], self._state.decisions.view().rows
+        for proposed in record.orders:
+            order = self._orders.get(proposed.order_id)
+            if order is not None:
+                decision = decisions.get(f"{record.cycle_id}/{order.symbol}")
+                row = proposal_row(record, proposed, order, decision, face.instruments[order.symbol])
+                rows.append((row.order_id, row))
+        self._state.proposals.put(rows)
+        self.event(face.desk, "ORDERS_WAIT", ("count", str(len(rows))), ("until", record.until.isoformat(timespec="seconds")))
+        self._state.edge("order")
+
+    def _withdraw(self, order_id: str) -> None:
+        waiting = self._state.proposals.view().rows
+        if order_id in waiting:
+            self._state.proposals.replace((key, row) for key, row in waiting.items() if key != order_id)
+
     def _order_moved(self, face: DeskFace, order_id: str, status: str, code: str) -> None:
+        self._withdraw(order_id)
         row = self._orders.get(order_id)
         if row is None:
             return

@@ -185,6 +185,27 @@ class OrderRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalRow:
+    """An order that waits for a person: all that a yes should be based on."""
+
+    order_id: str
+    cycle_id: str
+    desk: str
+    symbol: str
+    name: str
+    side: str
+    quantity: str
+    lots: str
+    limit_price: str
+    last: str
+    fee: str
+    limit_up: str
+    limit_down: str
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRow:
     """One model call: what was asked, what came back (grows while it streams), what it cost."""
 
@@ -265,6 +286,7 @@ class State:
         self.quotes: Topic[QuoteRow] = Topic()
         self.positions: Topic[PositionRow] = Topic()
         self.orders: Topic[OrderRow] = Topic(max_rows=500)
+        self.proposals: Topic[ProposalRow] = Topic(max_rows=500)
         self.models: Topic[ModelRow] = Topic(max_rows=200)
         self.decisions: Topic[DecisionRow] = Topic(max_rows=500)
         self.alerts: Topic[AlertRow] = Topic(max_rows=1_000)

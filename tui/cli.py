@@ -235,6 +235,16 @@ def _parser() -> argparse.ArgumentParser:
     ):
         verb = add(name, text)
         verb.add_argument("desk_name", nargs="?", metavar="DESK")
+    for name, text in (
+        ("approve", "let an order that waits for a person leave"),
+        ("refuse", "let it not"),
+        ("amend", "let it leave for less"),
+    ):
+        word = add(name, text)
+        word.add_argument("order_id", metavar="ORDER", help="its id, or a beginning that only it has")
+        if name == "amend":
+            word.add_argument("quantity", metavar="QUANTITY", help="less than the order is for")
+        word.add_argument("--desk", dest="desk_name", metavar="DESK")
     return parser
 
 

@@ -60,6 +60,9 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             from tui import moving
 
             return moving.run(command, arguments, settings)
+        case "approve" | "refuse" | "amend":
+            arguments.order = (arguments.order_id, getattr(arguments, "quantity", ""))
+            return _tell(command, arguments, settings)
         case "halt" | "resume" | "pause":
             return _tell(command, arguments, settings)
         case "alerts" if arguments.test:
@@ -221,7 +224,7 @@ def _last_cycle(settings: Settings, desk: str) -> str:
 def _tell(verb: str, arguments: argparse.Namespace, settings: Settings) -> int:
     """Leave a command for the engine that holds the directory, or write it into the ledger where none does."""
     desk = desk_of(arguments, settings)
-    argument: str = getattr(arguments, "reason", "")
+    argument: str = getattr(arguments, "reason", "") or " ".join(getattr(arguments, "order", ()))
     if verb == "halt":
         prepare_home(settings.home)
         halt_file(settings.home).touch(mode=0o600)  # before anything else: it works even when the engine hangs
