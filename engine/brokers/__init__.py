@@ -4,5 +4,20 @@ from engine.brokers.broker import Book, Broker, Effects, Working
 from engine.brokers.execution import Venue, execute
 from engine.brokers.fold import Fold
 from engine.brokers.paper import PaperBroker
+from engine.brokers.reconcile import HALTING, Line, Match, correction, reconcile
 
-__all__ = ["Book", "Broker", "Effects", "Fold", "PaperBroker", "Venue", "Working", "execute"]
+__all__ = [
+    "HALTING",
+    "Book",
+    "Broker",
+    "Effects",
+    "Fold",
+    "Line",
+    "Match",
+    "PaperBroker",
+    "Venue",
+    "Working",
+    "correction",
+    "execute",
+    "reconcile",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from engine.brokers import HALTING, Line
 from engine.core.decision import Verdict, VerdictResult
 from engine.core.journal import AlertRaised, CycleState, Severity
 from engine.risk import Escalation, Trigger
@@ -55,6 +56,13 @@ def protect_alert(desk: str, day: date, code: str, trigger: Trigger, until: str)
         ("until", until),
     )
     return AlertRaised(f"{desk}:{code}:{trigger.instrument}:{day:%Y%m%d}", desk, Severity.CRITICAL, code, params)
+
+
+def reconcile_alert(desk: str, cycle_id: str, line: Line) -> AlertRaised:
+    """The broker and the ledger disagree about something."""
+    params = (("match", line.match.value), ("about", line.about), ("ledger", line.ledger), ("broker", line.broker))
+    severity = Severity.CRITICAL if line.match in HALTING else Severity.WARNING
+    return AlertRaised(f"{desk}:{line.match}:{line.about}", desk, severity, "BOOKS_DIFFER", params, cycle_id)
 
 
 def ended_alert(desk: str, cycle_id: str, state: CycleState, reason: str) -> AlertRaised:

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from engine.brokers import Effects, PaperBroker
-from engine.core.account import Account, Lot
+from engine.brokers import HALTING, Effects, Line, Match, PaperBroker
 from engine.core.decision import Decision
 from engine.core.errors import KanpanError, LedgerError
 from engine.core.instrument import Instrument
@@ -33,8 +32,9 @@ from engine.core.journal import (
 from engine.core.order import OrderStatus
 from engine.core.past import Past
 from engine.core.text import safe_text
-from engine.cycle.alerting import ended_alert, risk_alerts, state_alert
+from engine.cycle.alerting import ended_alert, reconcile_alert, risk_alerts, state_alert
 from engine.cycle.asking import ask
+from engine.cycle.comparing import compared
 from engine.cycle.confirming import propose, said_in, settled, void
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
@@ -186,13 +186,28 @@ class _Running:
 
     def reconcile(self) -> None:
         """Compare the broker's account with the ledger's; a difference halts the desk."""
-        with self.scene.equipment.ledger.reader() as books:
-            booked = books.account(self.desk)
-        held = self.scene.broker.account()
-        same = (booked.cash, booked.reserved, _lots(booked)) == (held.cash, held.reserved, _lots(held))
-        if not same:
-            raise _Ambiguous(f"BOOKS_DIFFER: ledger cash={booked.cash} broker cash={held.cash}")
+        scene = self.scene
+        with scene.equipment.ledger.reader() as books:
+            lines = compared(books, self.desk, scene.broker.account(), scene.broker.working())
+        alerts = [reconcile_alert(self.desk, self.cycle_id, line) for line in lines if line.match is not Match.MATCHED]
+        if alerts:
+            scene.write(alerts)
+        halting = [line for line in lines if line.match in HALTING]
+        if halting:
+            told = "; ".join(f"{line.match} {line.about} ledger={line.ledger} broker={line.broker}" for line in halting[:3])
+            raise _Ambiguous(f"BOOKS_DIFFER: {told}")
+        for line in lines:
+            if line.match is Match.ORPHAN_ORDER:
+                self._disown(line)
         self._step(CycleState.FETCHING)
+
+    def _disown(self, line: Line) -> None:
+        """An order open at one side only: withdrawn at the broker where the ledger never made it, else closed in the ledger."""
+        broker, order_id = self.scene.broker, line.about.removeprefix("order:")
+        if line.ledger == "none":
+            broker.adopt(broker.cancel(order_id, "ORPHAN_ORDER"))
+        else:
+            self.scene.write([OrderMoved(order_id, self.desk, OrderStatus.CANCELLED, "ORPHAN_ORDER")])
 
     def fetch(self) -> tuple[Snapshot, str]:
         """Freeze the market as it can be known now, on disk under its hash."""
@@ -296,7 +311,3 @@ class _Running:
         marked = mark(scene.mandate.desk, self.cycle_id, scene.trading_day, scene.now, scene.broker, scene.instruments)
         self._step(CycleState.COMPLETED, marked)
         return CycleState.COMPLETED
-
-
-def _lots(account: Account) -> dict[str, tuple[Lot, ...]]:
-    return {symbol: position.lots for symbol, position in account.positions.items() if position.lots}

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from engine.brokers import Book, PaperBroker, Working
+from engine.brokers import Book, PaperBroker
 from engine.brokers.execution import claimed, with_action
 from engine.brokers.fold import action_of
 from engine.core.errors import CalendarUnknown, ConfigError
@@ -26,8 +26,8 @@ from engine.core.journal import (
     Record,
     TradingState,
 )
-from engine.core.order import OrderStatus
 from engine.core.past import Past
+from engine.cycle.comparing import open_orders
 from engine.cycle.cycle import Scene, run_cycle
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
@@ -35,7 +35,7 @@ from engine.cycle.recovery import recover, resume_point
 from engine.cycle.schedule import next_slot
 from engine.cycle.steps import OWN_TRIGGERS, newest_bars, traded_today
 from engine.cycle.watching import look, remembered
-from engine.exchange import Phase, calendar, charged_by, open_account
+from engine.exchange import Phase, calendar, open_account
 from engine.exchange.corporate import CorporateAction
 from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
 from engine.store import Books
@@ -108,13 +108,7 @@ class Desk:
     def _load(self, books: Books) -> None:
         """The broker's book from the projections: the account, the open orders, the distributions its lots received."""
         desk = self.mandate.desk
-        working: dict[str, Working] = {}
-        for item in books.open_orders(desk):
-            if item.status is not OrderStatus.INITIALIZED:
-                fills = books.fills_of(item.order.order_id)
-                charged = charged_by(fills)
-                working[item.order.order_id] = Working(item.order, item.status, item.filled, len(fills), item.reserved, charged)
-        book = Book(books.account(desk), working)
+        book = Book(books.account(desk), open_orders(books, desk))
         adjustments = books.adjustments(desk)
         self._distributed = frozenset(adjusted.adjustment_id for adjusted in adjustments)
         for adjusted in adjustments:
