@@ -35,7 +35,8 @@ from engine.cycle.confirming import answer
 from engine.publish import Publisher
 from engine.store import Ledger
 
-POLL_S = 0.1
+POLL_S = 0.05
+"""How soon the HALT file ends a model call under way; orders look at the file themselves."""
 MAX_WAITING = 256
 MAX_INBOX_BYTES = 10_000
 MAX_PART = 2_000
@@ -117,6 +118,7 @@ class Commands:
         self._waiting: queue.Queue[Command] = queue.Queue(MAX_WAITING)
         self._numbers = itertools.count(ledger.head.seq + 1)
         self._stopping = threading.Event()
+        self._file_heeded = False
         self.beat = time.monotonic()
         self.idle: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
@@ -150,9 +152,29 @@ class Commands:
             try:
                 self._do(self._waiting.get(timeout=POLL_S))
             except queue.Empty:
+                self._heed_file()
                 self.idle()
                 for command in self._left_by_others():
                     self._do(command)
+
+    def _heed_file(self) -> None:
+        """A HALT file that appeared stops the model calls at once and is written down, so that only a person undoes it."""
+        present = halt_file(self._home).exists()
+        if present and not self._file_heeded:
+            for desk in self._runners:
+                self._stop_asking(desk)
+            with contextlib.suppress(KanpanError):  # a ledger that cannot be written stops the desks by itself
+                for desk in self._runners:
+                    self._write_down(desk)
+        self._file_heeded = present
+
+    def _write_down(self, desk: str) -> None:
+        with self._ledger.reader() as books:
+            state = books.trading_state(desk).state
+        if state is not TradingState.HALTED:
+            moved = TradingStateMoved(desk, TradingState.HALTED, "HALT file", "person")
+            self._ledger.write([moved])
+            self._publisher.recorded(desk, [moved])
 
     def _left_by_others(self) -> list[Command]:
         folder = inbox(self._home)
