@@ -169,6 +169,7 @@ class Publisher:
             self.status(desk, now=max(quote.known_at for quote in quotes), source_age_s=0.0)
         if any(quote.symbol in account.positions for quote in quotes):
             self._positions(face)
+            self._worth(face, account)
 
     def turned(self, desk: str, event: SessionEvent) -> None:
         """A session reached one of its turns."""
@@ -443,17 +444,26 @@ class Publisher:
         self.event(face.desk, "DIVIDEND", ("instrument", record.instrument), ("cash", shown), ("reason", record.reason))
         self._positions(face)
 
+    def _worth(self, face: DeskFace, account: Account) -> None:
+        """Equity between marks, at the prices just seen; the ledger's figure follows with the next mark."""
+        units = UNITS[face.market]
+        equity = account.cash
+        for symbol, position in account.positions.items():
+            price = face.broker.last_price(symbol)
+            equity += units.notional(price, position.quantity) if price else position.cost
+        self._show_equity(face.desk, equity, units.money)
+
+    def _show_equity(self, desk: str, equity: int, money: int) -> None:
+        start = self._day_start.get(desk, 0)
+        change = equity - start if start else 0
+        ppm = change * PPM // start if start else 0
+        self.status(desk, equity=plain(equity, money), day_change=plain(change, money), day_change_ppm=ppm)
+
     def _marked(self, face: DeskFace, record: Marked) -> None:
         money = UNITS[face.market].money
-        start = self._day_start.get(face.desk, 0)
-        change = record.equity - start if start else 0
-        changed = {
-            "equity": plain(record.equity, money),
-            "day_change": plain(change, money),
-            "day_change_ppm": change * PPM // start if start else 0,
-            "trading_day": record.trading_day,
-        }
-        self.status(face.desk, **changed)
+        change = record.equity - self._day_start.get(face.desk, record.equity)
+        self.status(face.desk, trading_day=record.trading_day)
+        self._show_equity(face.desk, record.equity, money)
         point = EquityPoint(record.as_of, float(from_units(record.equity, money)))
         self._state.equity.put([(record.as_of.isoformat(), point)])
         self._positions(face)

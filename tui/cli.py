@@ -15,9 +15,11 @@ import platformdirs
 from engine.config import Config, environment, load_config
 from engine.core.clock import SystemClock
 from engine.core.errors import ConfigError, KanpanError
+from engine.state import State
 
 if TYPE_CHECKING:
     from engine.alerts import Speak
+    from engine.engine import Engine
 
 EXIT_INTERRUPTED = 130
 SMALLEST = (20, 5)
@@ -99,58 +101,77 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _face(arguments: argparse.Namespace, settings: Settings) -> int:
-    from engine.engine import Engine
-    from engine.watching import Voice
-    from tui.i18n import load
-
     headless = arguments.no_ui or arguments.cycles is not None
-    if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not headless and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         sys.stderr.write("kanpan: not a terminal, running without the console (--no-ui)\n")
         headless = True
     if not headless and os.environ.get("TERM", "") in ("", "dumb"):
         sys.stderr.write("kanpan: TERM cannot show a console, running without it (--no-ui)\n")
         headless = True
-    speed = arguments.speed if arguments.speed is not None else (0.0 if headless else None)
-    streams: dict[str, Speak] = {"stderr": sys.stderr.write} if headless else {}
-    if headless and not settings.as_json:
-        streams["stdout"] = sys.stdout.write
-    engine = Engine(
+    return _headless(arguments, settings) if headless else _console(arguments, settings)
+
+
+def _engine(
+    arguments: argparse.Namespace, settings: Settings, state: State, streams: dict[str, Speak], speed: float | None
+) -> Engine:
+    """The engine of this command line; importing it costs more than painting the console, so it is imported here."""
+    from engine.engine import Engine
+    from engine.watching import Voice
+    from tui.i18n import load
+
+    return Engine(
         settings.config,
         settings.home,
         clock=SystemClock(),
         environ=settings.environ,
         language=settings.language,
-        speed=speed,
+        speed=arguments.speed if arguments.speed is not None else speed,
         cycles=arguments.cycles,
         only=arguments.desk or "",
         voice=Voice(streams, load(settings.language).code),
+        state=state,
     )
-    if headless:
-        from tui import headless as face
-
-        hangup_stops = settings.config.on_hangup != "continue-headless"
-        return face.run(engine, load(settings.language), as_json=settings.as_json, hangup_stops=hangup_stops)
-    return _console(engine, arguments, settings)
 
 
-def _console(engine: "Engine", arguments: argparse.Namespace, settings: Settings) -> int:  # type: ignore[name-defined]  # noqa: F821, UP037
+def _headless(arguments: argparse.Namespace, settings: Settings) -> int:
+    from tui import headless
+    from tui.i18n import load
+
+    streams: dict[str, Speak] = {"stderr": sys.stderr.write}
+    if not settings.as_json:
+        streams["stdout"] = sys.stdout.write
+    engine = _engine(arguments, settings, State(), streams, 0.0)
+    hangup_stops = settings.config.on_hangup != "continue-headless"
+    return headless.run(engine, load(settings.language), as_json=settings.as_json, hangup_stops=hangup_stops)
+
+
+def _console(arguments: argparse.Namespace, settings: Settings) -> int:
+    """The console paints first; the engine is imported and started behind it."""
     from tui.app import KanpanApp
+    from tui.late import LateDoor
 
-    engine.start()
+    engines: list[Engine] = []
+
+    def build(state: State) -> Engine:
+        engines.append(_engine(arguments, settings, state, {}, None))
+        return engines[-1]
+
+    door = LateDoor(build)
+    app = KanpanApp(
+        door,
+        language=settings.language,
+        theme=settings.config.theme,
+        ascii=settings.config.ascii,
+        readonly=arguments.readonly,
+        up_down=settings.config.colours if settings.config.colours != "market" else "auto",
+        on_ready=door.start,
+    )
     try:
-        app = KanpanApp(
-            engine,
-            language=settings.language,
-            theme=settings.config.theme,
-            ascii=settings.config.ascii,
-            readonly=arguments.readonly,
-            clock=SystemClock(),
-        )
         app.run()
     finally:
-        stopped = engine.stop(3.0)
-    if engine.failed:
-        sys.stderr.write(f"kanpan: {engine.failed}\n")
+        stopped = door.stop(3.0)
+    if engines and engines[0].failed:
+        sys.stderr.write(f"kanpan: {engines[0].failed}\n")
         return 1
     if not stopped:
         sys.stderr.write("kanpan: a thread did not end in time; the books are safe\n")
