@@ -45,15 +45,13 @@ from engine.core.units import PPM, UNITS, Market, from_units, plain
 from engine.exchange import calendar
 from engine.feeds.tape import SessionEvent
 from engine.proposals import proposal_row
+from engine.rows import decision_rows, filled_row, model_row, order_row, position_row, quote_row
 from engine.state import (
     AlertRow,
     DecisionRow,
     EquityPoint,
     EventRow,
-    ModelRow,
     OrderRow,
-    PositionRow,
-    QuoteRow,
     State,
     StatusView,
 )
@@ -163,7 +161,8 @@ class Publisher:
         """The tape moved: new rows, new marks."""
         face = self._faces[desk]
         account = face.broker.account()
-        rows = [(quote.symbol, self._quote_row(face, account, quote)) for quote in quotes if quote.symbol in face.instruments]
+        seen = [quote for quote in quotes if quote.symbol in face.instruments]
+        rows = [(row.symbol, quote_row(face.instruments[row.symbol], row, row.symbol in account.positions)) for row in seen]
         self._state.quotes.put(rows)
         if quotes:
             self.status(desk, now=max(quote.known_at for quote in quotes), source_age_s=0.0)
@@ -267,25 +266,8 @@ class Publisher:
             self.event(desk, "CYCLE_STATE", ("cycle", record.cycle_id), ("state", record.state.value))
 
     def _asked(self, face: DeskFace, record: ModelAsked) -> None:
-        row = ModelRow(
-            key=f"{record.cycle_id}#{record.call}",
-            cycle_id=record.cycle_id,
-            at=self._now(face.desk),
-            provider=record.provider,
-            model=record.model,
-            prompt_id=record.prompt_id,
-            prompt_version=record.prompt_version,
-            outcome="asking",
-            latency_ms=0,
-            tokens_in=0,
-            tokens_out=0,
-            cost="0",
-            currency="",
-            prompt=safe_text(face.prompts.pop(record.prompt_hash, "")),
-            reply="",
-            streaming=True,
-            offline=face.offline.get(record.model, False),
-        )
+        prompt = safe_text(face.prompts.pop(record.prompt_hash, ""))
+        row = model_row(record, self._now(face.desk), prompt, offline=face.offline.get(record.model, False))
         self._state.models.put([(row.key, row)])
         self._state.edge("streaming")
 
@@ -323,22 +305,7 @@ class Publisher:
         )
 
     def _decided(self, face: DeskFace, record: DecisionsMade) -> None:
-        rows = []
-        for item in record.decisions:
-            row = DecisionRow(
-                key=f"{record.cycle_id}/{item.instrument}",
-                cycle_id=record.cycle_id,
-                symbol=item.instrument,
-                name=self._name(face, item.instrument),
-                intent=item.intent.value,
-                target_weight_ppm=item.target_weight_ppm,
-                confidence_ppm=item.confidence_ppm,
-                reasoning=safe_text(item.reasoning, limit=600),
-                verdict="",
-                rule="",
-                code="",
-            )
-            rows.append((row.key, row))
+        rows = [(row.key, row) for row in decision_rows(record, face.instruments)]
         self._state.decisions.put(rows)
         for refused in record.rejected:
             code = ("code", refused.code)
@@ -361,23 +328,8 @@ class Publisher:
         self._state.decisions.put(worst.items())
 
     def _order_created(self, face: DeskFace, record: OrderCreated) -> None:
-        order, instrument = record.order, face.instruments[record.order.instrument]
-        units = instrument.units
-        self._orders[order.order_id] = OrderRow(
-            order_id=order.order_id,
-            cycle_id=order.cycle_id,
-            at=order.created_at,
-            symbol=order.instrument,
-            name=instrument.name,
-            side=order.side.value,
-            quantity=plain(order.quantity, units.quantity, places=0),
-            limit_price=plain(order.limit_price, units.price) if order.limit_price else "",
-            status="initialized",
-            filled="0",
-            average="",
-            fees="0.00",
-            code="",
-        )
+        order = record.order
+        self._orders[order.order_id] = order_row(order, face.instruments[order.instrument])
         self._state.orders.put([(order.order_id, self._orders[order.order_id])])
 
     def _proposed(self, face: DeskFace, record: ConfirmAsked) -> None:
@@ -416,14 +368,8 @@ class Publisher:
         self._filled[fill.order_id] = quantity, notional, fees
         row = self._orders.get(fill.order_id)
         if row is not None:
-            average = notional * units.price * units.quantity // (quantity * units.money)
-            row = self._orders[fill.order_id] = replace(
-                row,
-                status=record.status.value,
-                filled=plain(quantity, units.quantity, places=0),
-                average=plain(average, units.price),
-                fees=plain(fees, units.money),
-            )
+            row = filled_row(row, record.status.value, quantity, notional, fees, units)
+            self._orders[fill.order_id] = row
             self._state.orders.put([(fill.order_id, row)])
         self.event(
             face.desk,
@@ -490,54 +436,11 @@ class Publisher:
 
     # -- rows -------------------------------------------------------------------------------------------------------------
 
-    def _quote_row(self, face: DeskFace, account: Account, quote: Quote) -> QuoteRow:
-        instrument = face.instruments[quote.symbol]
-        units = instrument.units
-        return QuoteRow(
-            symbol=quote.symbol,
-            name=instrument.name,
-            scale=units.price,
-            places=3 if instrument.tick < 100 and face.market is Market.ASHARE else 2,
-            last=quote.last,
-            change_ppm=quote.change_ppm,
-            volume=quote.volume,
-            amount=quote.amount,
-            money_scale=units.money,
-            quantity_scale=units.quantity,
-            limit_up=quote.limit_up,
-            limit_down=quote.limit_down,
-            known_at=quote.known_at,
-            held=quote.symbol in account.positions,
-            suspended=quote.suspended,
-            stale=False,
-        )
-
     def _positions(self, face: DeskFace) -> None:
-        account, units = face.broker.account(), UNITS[face.market]
-        day = self._status[face.desk].trading_day
-        rows = []
-        for symbol, position in sorted(account.positions.items()):
-            price = face.broker.last_price(symbol)
-            value = units.notional(price, position.quantity) if price else position.cost
-            gain = value - position.cost
-            average = position.cost * units.price * units.quantity // (position.quantity * units.money)
-            row = PositionRow(
-                symbol=symbol,
-                name=self._name(face, symbol),
-                quantity=plain(position.quantity, units.quantity, places=0),
-                sellable=plain(account.sellable(symbol, day), units.quantity, places=0) if day else "0",
-                average=plain(average, units.price),
-                last=plain(price, units.price),
-                market_value=plain(value, units.money),
-                unrealized=plain(gain, units.money),
-                unrealized_ppm=gain * PPM // position.cost if position.cost else 0,
-            )
-            rows.append((symbol, row))
+        account, day = face.broker.account(), self._status[face.desk].trading_day
+        held = sorted(account.positions)
+        rows = [(name, position_row(face.instruments[name], account, face.broker.last_price(name), day)) for name in held]
         self._state.positions.replace(rows)
-
-    def _name(self, face: DeskFace, symbol: str) -> str:
-        instrument = face.instruments.get(symbol)
-        return instrument.name if instrument else ""
 
     def _now(self, desk: str) -> datetime:
         return self._status[desk].now or self._wall.now()

@@ -1,0 +1,138 @@
+"""One record, one row: how facts of the ledger and the tape look in a table; pure, without a word of any language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+
+from engine.core.account import Account
+from engine.core.instrument import Instrument
+from engine.core.journal import DecisionsMade, ModelAsked
+from engine.core.market import Quote
+from engine.core.order import Order
+from engine.core.text import safe_text
+from engine.core.units import PPM, Market, Units, plain
+from engine.state import DecisionRow, ModelRow, OrderRow, PositionRow, QuoteRow
+
+CENT_TICK = 100
+"""A-shares tick by 0.01, funds by 0.001, in 1e-4 CNY."""
+
+
+def quote_row(instrument: Instrument, quote: Quote, held: bool) -> QuoteRow:
+    """One line of the tape."""
+    units = instrument.units
+    return QuoteRow(
+        symbol=quote.symbol,
+        name=instrument.name,
+        scale=units.price,
+        places=3 if instrument.tick < CENT_TICK and instrument.market is Market.ASHARE else 2,
+        last=quote.last,
+        change_ppm=quote.change_ppm,
+        volume=quote.volume,
+        amount=quote.amount,
+        money_scale=units.money,
+        quantity_scale=units.quantity,
+        limit_up=quote.limit_up,
+        limit_down=quote.limit_down,
+        known_at=quote.known_at,
+        held=held,
+        suspended=quote.suspended,
+        stale=False,
+    )
+
+
+def position_row(instrument: Instrument, account: Account, price: int, day: date | None) -> PositionRow:
+    """One holding at `price` (price units, 0 = none known: then at cost); sellable on `day`."""
+    units, position = instrument.units, account.positions[instrument.symbol]
+    value = units.notional(price, position.quantity) if price else position.cost
+    gain = value - position.cost
+    return PositionRow(
+        symbol=instrument.symbol,
+        name=instrument.name,
+        quantity=plain(position.quantity, units.quantity, places=0),
+        sellable=plain(account.sellable(instrument.symbol, day), units.quantity, places=0) if day else "0",
+        average=_average(position.cost, position.quantity, units),
+        last=plain(price, units.price),
+        market_value=plain(value, units.money),
+        unrealized=plain(gain, units.money),
+        unrealized_ppm=gain * PPM // position.cost if position.cost else 0,
+    )
+
+
+def order_row(order: Order, instrument: Instrument) -> OrderRow:
+    """An order as it was created."""
+    units = instrument.units
+    return OrderRow(
+        order_id=order.order_id,
+        cycle_id=order.cycle_id,
+        at=order.created_at,
+        symbol=order.instrument,
+        name=instrument.name,
+        side=order.side.value,
+        quantity=plain(order.quantity, units.quantity, places=0),
+        limit_price=plain(order.limit_price, units.price) if order.limit_price else "",
+        status="initialized",
+        filled="0",
+        average="",
+        fees="0.00",
+        code="",
+    )
+
+
+def filled_row(row: OrderRow, status: str, quantity: int, notional: int, fees: int, units: Units) -> OrderRow:
+    """The row after its fills so far: totals in quantity and money units."""
+    return replace(
+        row,
+        status=status,
+        filled=plain(quantity, units.quantity, places=0),
+        average=_average(notional, quantity, units),
+        fees=plain(fees, units.money),
+    )
+
+
+def model_row(asked: ModelAsked, at: datetime, prompt: str, *, offline: bool) -> ModelRow:
+    """A call that has just left."""
+    return ModelRow(
+        key=f"{asked.cycle_id}#{asked.call}",
+        cycle_id=asked.cycle_id,
+        at=at,
+        provider=asked.provider,
+        model=asked.model,
+        prompt_id=asked.prompt_id,
+        prompt_version=asked.prompt_version,
+        outcome="asking",
+        latency_ms=0,
+        tokens_in=0,
+        tokens_out=0,
+        cost="0",
+        currency="",
+        prompt=prompt,
+        reply="",
+        streaming=True,
+        offline=offline,
+    )
+
+
+def decision_rows(made: DecisionsMade, instruments: Mapping[str, Instrument]) -> list[DecisionRow]:
+    """A cycle's decisions, before risk has ruled."""
+    return [
+        DecisionRow(
+            key=f"{made.cycle_id}/{item.instrument}",
+            cycle_id=made.cycle_id,
+            symbol=item.instrument,
+            name=instruments[item.instrument].name if item.instrument in instruments else "",
+            intent=item.intent.value,
+            target_weight_ppm=item.target_weight_ppm,
+            confidence_ppm=item.confidence_ppm,
+            reasoning=safe_text(item.reasoning, limit=600),
+            verdict="",
+            rule="",
+            code="",
+        )
+        for item in made.decisions
+    ]
+
+
+def _average(amount: int, quantity: int, units: Units) -> str:
+    return plain(amount * units.price * units.quantity // (quantity * units.money), units.price)
