@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from rulebook import cny, share, vectors
@@ -11,7 +12,7 @@ from test_booking import STOCK, account, fill, traded
 from engine.core.errors import RuleUnknown
 from engine.core.order import Side
 from engine.core.units import to_units
-from engine.exchange import apply_booking, conserved, price_limits
+from engine.exchange import BookingRefused, apply_booking, conserved, price_limits
 from engine.exchange.booking import book_fill
 from engine.exchange.corporate import CorporateAction, book_dividend, book_sale_tax, dividend_tax, ex_reference, later
 
@@ -103,6 +104,61 @@ def test_dividend_tax_before_2015_never_ends_and_bonus_shares_count_at_par() -> 
     # 2,000 shares now were 1,000 then: (0.5 + 1.0 par) x 1,000 x 20 %.
     assert dividend_tax(date(2026, 6, 1), 2000, date(2026, 6, 20), [grown]) == cny("300")
     assert dividend_tax(date(2026, 6, 3), 2000, date(2026, 6, 20), [grown]) == 0
+
+
+@pytest.mark.parametrize(
+    ("ex", "month", "year", "longer"),
+    [
+        (date(2005, 6, 13), 10, 10, 10),
+        (date(2012, 12, 31), 10, 10, 10),
+        (date(2013, 1, 1), 20, 10, 5),
+        (date(2015, 9, 7), 20, 10, 5),
+        (date(2015, 9, 8), 20, 10, 0),
+    ],
+)
+def test_the_tax_changed_on_its_days(ex: date, month: int, year: int, longer: int) -> None:
+    """A million yuan of dividends, held for a fortnight, half a year and two years."""
+    bought, paid = ex - timedelta(days=1), [action(cash="1000", on=ex)]
+    for held, percent in ((14, month), (180, year), (730, longer)):
+        assert dividend_tax(bought, 1000, ex + timedelta(days=held), paid) == cny("10000") * percent
+    with pytest.raises(RuleUnknown, match="dividend tax"):
+        dividend_tax(date(2005, 6, 1), 1000, date(2005, 7, 1), [action(cash="1", on=date(2005, 6, 12))])
+
+
+def test_a_sale_on_the_ex_date_itself_is_taxed_and_payments_are_counted_backwards() -> None:
+    paid = [action(cash="1", transfer="1", on=TUESDAY), action(cash="1", on=WEDNESDAY)]
+    assert dividend_tax(MONDAY, 1000, TUESDAY, paid[:1]) == cny("100")
+    # 2,000 shares on Wednesday were 1,000 on Tuesday: 1,000 x 1 and then 2,000 x 1.
+    assert dividend_tax(MONDAY, 2000, WEDNESDAY, paid) == dividend_tax(MONDAY, 2000, WEDNESDAY, paid[::-1]) == cny("600")
+
+
+def test_tax_takes_no_more_than_free_cash_and_nothing_when_nothing_is_due() -> None:
+    held = traded(account("10005.10"), fill(Side.BUY, 1000, "10", MONDAY))
+    event = action(cash="100")
+    paid = apply_booking(held, book_dividend(held, event))
+    sale = book_fill(paid, fill(Side.SELL, 100, "1", WEDNESDAY), sellable_on=WEDNESDAY)
+    earned = cny("100") - cny("5.05")
+    due = cny("2000")
+    assert book_sale_tax(paid, sale, STOCK, WEDNESDAY, [event]).postings[1].amount == due
+    tight = replace(paid, reserved=paid.cash - cny("7"))
+    assert book_sale_tax(tight, sale, STOCK, WEDNESDAY, [event]).postings[1].amount == earned + cny("7")
+    assert book_sale_tax(paid, sale, STOCK, WEDNESDAY, []).postings == ()
+    assert book_sale_tax(paid, sale, STOCK, WEDNESDAY, [action(cash="100", on=MONDAY)]).postings == ()
+    assert book_sale_tax(paid, sale, "000001.SZ", WEDNESDAY, [event]).postings == ()
+    cent = action(cash="0.0005")
+    assert book_sale_tax(paid, sale, STOCK, WEDNESDAY, [cent]).postings[1].amount == cny("0.01")
+
+
+def test_a_lot_that_a_reverse_split_wipes_out_leaves_its_cost_to_the_first_that_survives() -> None:
+    fills = [fill(Side.BUY, 4, "10", name="small"), fill(Side.BUY, 20, "10", name="large"), fill(Side.BUY, 6, "20", name="third")]
+    held = traded(account(), *fills)
+    after = apply_booking(held, book_dividend(held, action(transfer="-0.9")))
+    assert [(lot.lot_id, lot.quantity, lot.cost) for lot in after.positions[STOCK].lots] == [
+        ("large", 2, cny("240")),
+        ("third", 1, cny("120")),
+    ]
+    with pytest.raises(BookingRefused, match="survive"):
+        book_dividend(held, action(transfer="-0.99"))
 
 
 def test_tax_is_held_back_with_the_sale() -> None:

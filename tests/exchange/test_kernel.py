@@ -225,6 +225,23 @@ def test_one_share_is_an_order_and_a_price_of_nothing_is_none() -> None:
     assert match_quote(BUY, STOP, 5, 0, 1, 0, 3, 100, 0, 0, 0, 1) == (0, 0, CODES.index("NOT_TRIGGERED"))
 
 
+def test_a_quote_without_a_book_is_bounded_on_both_sides() -> None:
+    def at(side: int, last: int, *, kind: int = LIMIT, limit: int = 0, slip: int = 200) -> tuple[int, int, int]:
+        return match_quote(side, kind, 100, limit, 0, last, 0, 500, UP, DOWN, slip, 100)
+
+    assert at(SELL, 100_000, kind=MARKET, limit=99_950) == (100, 99_800, 0)
+    assert at(SELL, 100_000, limit=100_000) == (100, 100_000, 0)
+    assert at(SELL, 100_000, limit=100_100) == (0, 0, CODES.index("NOT_REACHED"))
+    assert at(BUY, 100_000, limit=100_000) == (100, 100_000, 0)
+    assert match_quote(BUY, LIMIT, 1, 1, 0, 1, 0, 1, 0, 0, 0, 1) == (1, 1, 0)
+    assert match_quote(BUY, MARKET, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1) == (1, 1, 0), "a book before the first print"
+    assert match_quote(SELL, STOP, 1, 0, 1, 1, 1, 1, 0, 0, 0, 1) == (1, 1, 0)
+    assert match_quote(BUY, LIMIT, 1, 1, 0, 3, 2, 1, 0, 0, 0, 1) == (0, 0, CODES.index("NOT_REACHED"))
+    assert match_print(BUY, LIMIT, 1, 1, 0, 2, 1, 0, 0, 1) == (0, 0, CODES.index("NOT_REACHED"))
+    assert match_print(BUY, MARKET, 1, 0, 0, 1, 1, 1, 0, 1) == (0, 0, CODES.index("SEALED"))
+    assert match_print(SELL, MARKET, 1, 0, 0, 1, 1, 2, 1, 1) == (0, 0, CODES.index("SEALED"))
+
+
 def test_a_market_order_has_no_limit_and_a_stop_without_one_neither() -> None:
     assert bar(BUY, MARKET, 100_000, 101_000, 99_000, 100_500, limit=98_000) == (1000, 100_000, "FILLED")
     assert match_quote(BUY, MARKET, 100, 98_000, 0, 100_000, 100_100, 500, UP, DOWN, 0, 100) == (100, 100_100, 0)

@@ -133,6 +133,31 @@ def test_open_reduce_flip_and_close_keep_the_books() -> None:
     assert account.fees == e8("206.25")
 
 
+def test_a_part_of_a_short_is_closed_and_a_short_may_grow() -> None:
+    account = wallet()
+    short = book_perp_fill(account, None, fill(Side.SELL, "2", "60000"), BTC, 10)
+    account = apply_booking(account, short.booking)
+    part = book_perp_fill(account, short.position, fill(Side.BUY, "0.5", "50000"), BTC, 10)
+    assert part.position == PerpPosition(SYMBOL, -e8("1.5"), e8("90000"), e8("9000"))
+    assert part.booking.realized == e8("5000")
+    more = book_perp_fill(account, short.position, fill(Side.SELL, "1", "60000"), BTC, 10)
+    assert more.position == PerpPosition(SYMBOL, -e8("3"), e8("180000"), e8("18000"))
+    assert more.booking.realized == 0
+    long = book_perp_fill(wallet(), None, fill(Side.BUY, "2", "60000"), BTC, 10).position
+    less = book_perp_fill(account, long, fill(Side.SELL, "0.5", "70000"), BTC, 10)
+    assert less.position == PerpPosition(SYMBOL, e8("1.5"), e8("90000"), e8("9000"))
+    assert less.booking.realized == e8("5000")
+
+
+def test_equity_equal_to_maintenance_is_liquidated() -> None:
+    position = held("long", "1", "60000", "6000")
+    price = e8("54221.10552764")  # maintenance 271.105..., rounded up to the unit
+    need = maintenance_margin(BTC, price)
+    exact = replace(position, margin=need - position.unrealized(price))
+    assert must_liquidate(exact, BTC, price)
+    assert not must_liquidate(replace(exact, margin=exact.margin + 1), BTC, price)
+
+
 def test_margin_and_fees_must_be_covered_by_cash() -> None:
     with pytest.raises(BookingRefused):
         book_perp_fill(wallet("6029"), None, fill(Side.BUY, "1", "60000", "30"), BTC, 10)
