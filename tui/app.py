@@ -68,6 +68,7 @@ class KanpanApp(App[None], inherit_bindings=False):
         self._door = door
         self._on_ready = on_ready
         self._up_down = up_down
+        self._readonly = readonly
         self._look = load_theme(self._themes.get(theme) or next(iter(self._themes.values())))
         self._wear()
         self.face = Face(load(language), self._inks(self._look, ""), ASCII if ascii else UNICODE, "")
@@ -99,6 +100,8 @@ class KanpanApp(App[None], inherit_bindings=False):
         self.pump.feed(state.status, self._follow_market, lambda: True)
         self.overview.wire(self.pump)
         self.pump.feed(state.events, self.dispatcher.follow_events, lambda: True)
+        if not self._readonly:
+            self.pump.feed(state.proposals, self.dispatcher.proposing.follow, lambda: True)
         self.pump.tick()
         state.on_edge(self._edge)
         loop = asyncio.get_running_loop()
@@ -123,6 +126,8 @@ class KanpanApp(App[None], inherit_bindings=False):
             prompter.key(event.key, event.character)
         elif prompter.busy and isinstance(event, events.Paste):
             prompter.paste(event.text)
+        elif isinstance(event, events.Key) and self.dispatcher.proposing.takes(event.key, event.character):
+            self.dispatcher.proposing.key(event.key, event.character)
         else:
             await super().on_event(event)
 
@@ -204,6 +209,7 @@ class KanpanApp(App[None], inherit_bindings=False):
     def _beat(self) -> None:
         self.pump.tick()
         self.dispatcher.prompter.tick()
+        self.dispatcher.proposing.tick()
         self.set_timer(interval(blurred=self._blurred, streaming=self.pump.streaming()), self._beat)
 
     def _edge(self, kind: str) -> None:

@@ -16,6 +16,7 @@ from tui.modes.overview import OverviewScreen
 from tui.panels.help import help_blocks
 from tui.panels.model_log import ModelLog
 from tui.prompter import Prompter
+from tui.proposing import Proposing
 from tui.widgets.line_table import LineTable
 from tui.widgets.reader import Reader
 
@@ -53,6 +54,9 @@ class Dispatcher:
         self._searched = ""
         self.stopping = False
         self.prompter = Prompter(screen.command_row, clock, self._about, self._answered)
+        self.proposing = Proposing(
+            screen.command_row, clock, lambda: screen.face.words, self._send_to, busy=lambda: self.prompter.busy
+        )
 
     def say(self, key: str, **params: object) -> None:
         """Words in the command row."""
@@ -98,6 +102,8 @@ class Dispatcher:
         params, words = dict(event.params), self._screen.face.words
         verb = self._sent.pop(params.get("id", ""), None)
         if verb is not None:
+            if verb in ("approve", "refuse", "amend") and event.code == "COMMAND_REFUSED":
+                self.proposing.again()
             key = "say.done" if event.code == "COMMAND_DONE" else "say.refused"
             self.say(key, verb=words.get("verb", verb), outcome=self._outcome(params.get("outcome", "")))
 
@@ -107,9 +113,12 @@ class Dispatcher:
         return known if known != code else words.get("outcome", code)
 
     def _send(self, verb: str, argument: str = "") -> None:
+        self._send_to(verb, self._status().desk, argument)
+
+    def _send_to(self, verb: str, desk: str, argument: str) -> None:
         said = self._screen.face.words.get("verb", verb)
         try:
-            self._sent[self._door.command(verb, self._status().desk, argument)] = verb
+            self._sent[self._door.command(verb, desk, argument)] = verb
         except (KanpanError, queue.Full) as error:
             self.say("say.refused", verb=said, outcome=str(error) or self._screen.face.words.t("reason.TOO_MANY_WAITING"))
         else:
