@@ -89,7 +89,7 @@ def effects(command: Command, unacknowledged: tuple[str, ...]) -> tuple[list[Rec
             wanted = unacknowledged if command.argument == "all" else (command.argument,)
             seen: list[Record] = [AlertAcknowledged(alert, "person") for alert in wanted if alert in unacknowledged]
             return seen, "done" if seen else "NOTHING_TO_ACKNOWLEDGE"
-        case "run" | "cancel":
+        case "run" | "cancel" | "flatten":
             return [], "done"
         case "approve" | "refuse" | "amend":
             return [], "NOTHING_WAITS"  # what waits, waits in a running engine; see Commands
@@ -248,6 +248,9 @@ class Commands:
                     return "HALT_FILE_REMAINS"
             case "run":
                 if not runner.post(lambda desk: desk.run(desk.now, "manual")):
+                    return "TOO_MANY_WAITING"
+            case "flatten":
+                if not runner.post(lambda desk: desk.flatten()):
                     return "TOO_MANY_WAITING"
             case "cancel":
                 if not runner.post(lambda desk: desk.cancel_orders()):

@@ -247,6 +247,13 @@ def _parser() -> argparse.ArgumentParser:
         ("backup", "DIR", "a sound copy of the ledger in a new directory, also beside a running engine"),
     ):
         add(name, text).add_argument("place", metavar=place)
+    report = add("report", "reports from the ledger; --risk: what each rule blocked or cut, and what that made or lost")
+    report.add_argument("desk_name", nargs="?", metavar="DESK")
+    report.add_argument("--risk", action="store_true", help="replay the desk with each rule left out in turn")
+    report.add_argument("--from", dest="first", metavar="DAY", help="first session (default: the desk's first)")
+    report.add_argument("--to", dest="last", metavar="DAY", help="last session (default: the desk's last)")
+    flatten = add("flatten", "sell what may be sold, and list what may not; no model is asked")
+    flatten.add_argument("desk_name", nargs="?", metavar="DESK")
     halt = add("halt", "no order leaves any more, also from another process")
     halt.add_argument("desk_name", nargs="?", metavar="DESK")
     halt.add_argument("--reason", default="")

@@ -52,6 +52,10 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             return _cycle(arguments, settings)
         case "show":
             return _show(arguments, settings)
+        case "report" | "flatten":
+            from tui import guard
+
+            return guard.run(command, arguments, settings)
         case "replay" | "rerun" | "why":
             from tui import past
 

@@ -241,6 +241,8 @@ class _Running:
         rejected: tuple[ItemRejected, ...] = ()
         if self.trigger in OWN_TRIGGERS:
             decisions = own_decisions(self.trigger, mandate, snapshot, account, scene.past)
+        elif scene.equipment.recorded is not None:
+            decisions = scene.equipment.recorded.get(self.cycle_id, ())
         elif mandate.strategy == "baseline":
             held = held_weights(account, snapshot, seen)
             decisions = equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm)

@@ -43,6 +43,7 @@ from engine.store import Books
 _A_SECOND = timedelta(seconds=1)
 _VOLUME_DAYS = 5
 _CANNOT_TRADE = frozenset({Phase.CLOSED, Phase.LUNCH})
+_CANNOT_SEND = _CANNOT_TRADE | {Phase.PRE_OPEN_GAP}
 
 
 class Desk:
@@ -247,6 +248,10 @@ class Desk:
             skipped = CycleMoved(name, self.mandate.desk, CycleState.SKIPPED, reason)
             self._write([claimed, skipped], key=f"{name}/claim")
             return CycleState.SKIPPED
+        return self.again(name, slot, trigger)
+
+    def again(self, name: str, slot: datetime, trigger: str) -> CycleState:
+        """The cycle of that name, whatever would block it; a report runs past ones once more in a ledger of its own."""
         scene = self._scene()
         ending = run_cycle(scene, name, trigger, slot)
         self.past = scene.past
@@ -256,12 +261,16 @@ class Desk:
 
     def run_next(self) -> CycleState | None:
         """One cycle by hand at the first instant of the tape, from now on, at which a cycle may trade; None when there is none."""
-        while self.calendar.phase(self.now) in _CANNOT_TRADE:
+        return self.run(self.now, "manual") if self._to_trading(_CANNOT_TRADE) else None
+
+    def _to_trading(self, closed: frozenset[Phase]) -> bool:
+        """Carry the tape to an instant in no `closed` phase; False when it ends first."""
+        while self.calendar.phase(self.now) in closed:
             due = self.equipment.tape.next_at()
             if due is None:
-                return None
+                return False
             self.follow(due)
-        return self.run(self.now, "manual")
+        return True
 
     def cancel_orders(self) -> None:
         """Withdraw every open order, as far as the phase of the session lets orders be withdrawn."""
@@ -274,9 +283,13 @@ class Desk:
         """Leave everything that may be left today, by a person's word; what may not be sold stands in the cycle's verdicts."""
         return self.run(self.now, "flatten")
 
+    def flatten_next(self) -> CycleState | None:
+        """`flatten` at the first instant of the tape, from now on, at which a cycle may trade; None when there is none."""
+        return self.flatten() if self._to_trading(_CANNOT_SEND) else None
+
     def _protect(self) -> None:
         """After every instant of the tape: note new highs, move the trading state, leave what a protective rule wants out of."""
-        if not self.past.holdings:
+        if not self.past.holdings or not self.mandate.protected:
             return
         watched = look(self._scene(), self._watched_prices(), self._told)
         self._told |= watched.told

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from engine.core.clock import Clock
+from engine.core.decision import Decision
 from engine.core.journal import Record
 from engine.core.market import Quote
 from engine.core.units import Market
@@ -24,7 +25,7 @@ from engine.store import Ledger
 class Mandate:
     """What a desk is for: market, universe, strategy, schedule, limits, money. `config_text` is its canonical JSON.
 
-    `rules` is risk's whole table, but where a report asks what one of them was worth.
+    `rules` is risk's whole table and `protected` is true, but where a report asks what one of them was worth.
     """
 
     desk: str
@@ -46,6 +47,7 @@ class Mandate:
     confirm_s: int = 0
     """How long a person has to answer for each cycle's orders, real seconds; 0 where orders leave by themselves."""
     rules: tuple[Rule, ...] = RULES
+    protected: bool = True
 
 
 class Observer(Protocol):
@@ -74,7 +76,10 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What the world hands a desk: its tape, its models, the ledger, where snapshots are kept, the machine's clock."""
+    """What the world hands a desk: its tape, its models, the ledger, where snapshots are kept, the machine's clock.
+
+    `recorded` are the batches of past cycles by name: a report decides them again and asks no model.
+    """
 
     ledger: Ledger
     tape: Tape
@@ -85,3 +90,4 @@ class Equipment:
     halted_outside: Callable[[], bool]
     cancelled: threading.Event
     approvals: Approvals = field(default_factory=Approvals)
+    recorded: Mapping[str, tuple[Decision, ...]] | None = None

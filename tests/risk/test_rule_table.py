@@ -14,7 +14,7 @@ from engine.core.units import PPM
 from engine.risk import RULES, Policy, judge
 from engine.risk.edge import round_trip_ppm
 from engine.risk.view import Wish
-from tests.risk.test_rules import BITES, CLAMPS, DAY, EQUITY, FEES, OPEN, WALL, codes, holding, view, wants
+from tests.risk.test_rules import BITES, CLAMPS, DAY, EQUITY, FEES, OPEN, WALL, codes, holding, quote, view, wants
 
 BANK, MATE, STEEL = "600000.SH", "600001.SH", "000001.SZ"
 SESSIONS_AGO = {0: date(2026, 3, 4), 1: date(2026, 3, 3), 2: date(2026, 3, 2), 3: date(2026, 2, 27)}
@@ -40,10 +40,12 @@ def left(days: int) -> Past:
     return Past("demo", exited_on={BANK: SESSIONS_AGO[days]})
 
 
+OLD = replace(quote(BANK), trading_day=SESSIONS_AGO[1])
 TABLE: list[tuple[str, str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     # rule, code, policy, the view it bites in, the view just inside
     ("halt_file", "HALT_FILE", {}, {"halt_file": True}, {}),
     ("books_reconciled", "BOOKS_UNRECONCILED", {}, {"books_reconciled": False}, {}),
+    ("instrument_priced", "PRICE_NOT_TODAY", {}, {"quotes": {BANK: OLD}}, {}),
     ("session_open", "SESSION_CLOSED", {}, {"closed": frozenset({BANK})}, {"closed": frozenset({MATE})}),
     ("max_weekly_loss", "LOSS_WEEKLY", {"max_weekly_loss_ppm": 100_000},
         {"past": week(EQUITY * 10 // 9 + 1)}, {"past": week(EQUITY * 10 // 9 - 20_000)}),
