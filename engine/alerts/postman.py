@@ -69,13 +69,16 @@ class Postman:
         return sum(self._send_to(channel) for channel in self._channels)
 
     def _run(self) -> None:
-        try:
-            while not self._stopping.wait(POLL_S):
-                self.beat = time.monotonic()
+        last = False
+        while not last:
+            last = self._stopping.wait(POLL_S)
+            self.beat = time.monotonic()
+            try:
                 self.round()
-            self.round()
-        except LedgerError as error:  # the desks stop by themselves where the ledger does; here nothing can be recorded any more
-            self.failed = str(error)
+                self.failed = ""
+            except LedgerError as error:  # a full disk may have room again: what was sent and not recorded is sent once more
+                self.failed = str(error)
+                self._stopping.wait(FIRST_PAUSE_S)
 
     def _send_to(self, channel: Channel) -> bool:
         name, now = channel.name, self._clock.now()
