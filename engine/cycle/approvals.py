@@ -23,11 +23,15 @@ class Approvals:
         with self._condition:
             return frozenset(self._open - self._claimed)
 
+    def open(self, orders: Iterable[str]) -> None:
+        """These orders are about to be shown: from now on they may be answered, also before the desk begins to wait."""
+        with self._condition:
+            self._open |= set(orders)
+
     def wait(self, orders: Iterable[str], within_s: float, stopped: Callable[[], bool]) -> None:
         """Return when every order has its answer, when `within_s` real seconds are over, or soon after `stopped` says so."""
         asked, until = set(orders), time.monotonic() + within_s
         with self._condition:
-            self._open |= asked
             while self._open & asked:
                 left_s = until - time.monotonic()
                 if not self._claimed & asked and (left_s <= 0 or stopped()):

@@ -266,6 +266,7 @@ class _Running:
         wait: list[Record] = []
         if scene.mandate.confirm_s and self.trigger not in OWN_TRIGGERS:
             wait = propose(scene.mandate, self.cycle_id, snapshot, seen, created, scene.equipment.wall.now())
+            scene.equipment.approvals.open(item.order.order_id for item in created)
         moved = self.scene.escalated(equity_of(standing.account, seen.prices, scene.instruments), standing.trading_state)
         self._step(CycleState.EXECUTING, VerdictsGiven(self.cycle_id, self.desk, ruling.verdicts), *alerts, *moved, *created, *wait)
         return ruling

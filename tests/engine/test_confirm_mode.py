@@ -17,7 +17,7 @@ from engine.commands import halt_file
 from engine.config import Config
 from engine.core.account import Account, Lot, Position
 from engine.core.clock import SystemClock
-from engine.core.journal import TradingState, TradingStateMoved
+from engine.core.journal import CycleState, TradingState, TradingStateMoved
 from engine.core.order import Order, OrderStatus, OrderType, Side
 from engine.core.person import Answer, ConfirmAsked, OrderAnswered
 from engine.cycle.approvals import Approvals
@@ -191,58 +191,66 @@ def test_from_another_process_without_a_console(tmp_path: Path) -> None:
 # -- after a crash --------------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_approved_before_a_crash_is_sent_once_and_the_rest_is_refused_unasked(
-    tmp_path: Path,
-) -> None:
-    home, terms = tmp_path / "h", mandate(**CONFIRM)
-
-    def first_run(crash_at: int) -> list[str]:
-        """Runs to the crash; approves the first order while the desk waits."""
-        approved: list[str] = []
-        with desk_at(home, terms, start=START, end=END, crash_at=crash_at) as desk:
-            ledger = desk.equipment.ledger
-
-            def person() -> None:
-                name = soon(lambda: sorted(desk.equipment.approvals.waiting()))[0]
-                assert desk.equipment.approvals.claim(name)
-                with ledger.reader() as view:
-                    order = view.order(name)
-                assert order is not None
-                said = OrderAnswered(order.order.cycle_id, "demo", name, Answer.APPROVE, order.order.quantity, "test")
-                ledger.ledger.write([said])  # type: ignore[attr-defined]
-                approved.append(name)
-                desk.equipment.approvals.release(name, answered=True)
-                desk.equipment.cancelled.set()  # ends the wait, as stopping does
-
-            thread = threading.Thread(target=person)
-            thread.start()
-            with pytest.raises(Crash):
-                carry(desk, steps=200)
-            thread.join(20)
-        return approved
-
-    with desk_at(tmp_path / "probe", replace(terms, confirm_s=0), start=START, end=END) as probe:
-        seen: list[str] = []
-        ledger: Any = probe.equipment.ledger
+def dies_at(home: Path, step: str) -> list[str]:
+    """A first run that dies before the write of `step`; the first order is approved while the desk waits. Returns what was."""
+    approved: list[str] = []
+    with desk_at(home, mandate(**CONFIRM), start=START, end=END) as desk:
+        ledger: Any = desk.equipment.ledger
         written = ledger.write
 
-        def spy(records: Any, **how: Any) -> int:
-            seen.append(how.get("key", "") or "")
+        def dying(records: Any, **how: Any) -> int:
+            if how.get("key", "").endswith(step):
+                raise Crash
             return int(written(records, **how))
 
-        ledger.write = spy
-        carry(probe, steps=3)
-    settling = next(n for n, key in enumerate(seen, 1) if key.endswith("/SETTLING")) + 2  # two writes open the desk before
-    (approved,) = first_run(settling)
+        ledger.write = dying
+
+        def person() -> None:
+            name = soon(lambda: sorted(desk.equipment.approvals.waiting()))[0]
+            order = soon(lambda: of(home, name))
+            assert desk.equipment.approvals.claim(name)
+            said = OrderAnswered(order.order.cycle_id, "demo", name, Answer.APPROVE, order.order.quantity, "test")
+            ledger.ledger.write([said])
+            approved.append(name)
+            desk.equipment.approvals.release(name, answered=True)
+            desk.equipment.cancelled.set()  # ends the wait, as stopping does
+
+        thread = threading.Thread(target=person, daemon=True)
+        if step != "/EXECUTING":
+            thread.start()
+        with pytest.raises(Crash):
+            carry(desk, steps=200)
+        if step != "/EXECUTING":
+            thread.join(20)
+    return approved
+
+
+@pytest.mark.parametrize("step", ["/SETTLING", "/COMPLETED"])
+def test_what_was_approved_before_a_crash_is_sent_once_and_the_rest_is_refused_unasked(step: str, tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    (approved,) = dies_at(home, step)
     with books(home) as view:
-        orders = view.open_orders("demo")
-        assert len(orders) > 1 and {item.status for item in orders} == {OrderStatus.INITIALIZED}
-    with desk_at(home, terms, start=START, end=END) as desk:
+        orders = view.orders("demo")
+    assert len(orders) > 1
+    if step == "/SETTLING":
+        assert {item.status for item in orders} == {OrderStatus.INITIALIZED}
+    with desk_at(home, mandate(), start=START, end=END) as desk:  # without confirm mode now: what was asked stays asked
         assert desk.equipment.approvals.waiting() == frozenset()
         states = {item.order.order_id: of(home, item.order.order_id) for item in orders}
     assert states[approved].status is OrderStatus.ACCEPTED
     assert {item.code for name, item in states.items() if name != approved} == {"CONFIRM_TIMEOUT"}
+    with books(home) as view:
+        assert [step.status for step in view.order_steps(approved)].count(OrderStatus.SUBMITTED) == 1
     assert replayed(home) == []
+
+
+def test_a_crash_before_the_orders_exist_leaves_nothing_to_answer(tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    assert dies_at(home, "/EXECUTING") == []
+    with desk_at(home, mandate(**CONFIRM), start=START, end=END) as desk:
+        assert desk.equipment.approvals.waiting() == frozenset()
+    with books(home) as view:
+        assert view.orders("demo") == () and view.cycles("demo")[-1].state is CycleState.FAILED
 
 
 # -- the pure half --------------------------------------------------------------------------------------------------------------
@@ -317,14 +325,17 @@ def test_a_beginning_that_two_orders_share_names_neither() -> None:
 def test_an_answer_being_written_holds_the_deadline_back_and_a_failed_one_lets_it_pass() -> None:
     approvals, ended = Approvals(), threading.Event()
 
+    approvals.open(["o"])
+
     def desk() -> None:
         approvals.wait(["o"], 0.05, lambda: False)
         ended.set()
 
     thread = threading.Thread(target=desk)
-    thread.start()
-    soon(lambda: approvals.waiting())
+    assert approvals.waiting() == {"o"}
     assert approvals.claim("o") and not approvals.claim("o") and not approvals.claim("other")
+    assert approvals.waiting() == frozenset()
+    thread.start()
     assert not ended.wait(0.3), "the deadline waits for the answer under way"
     approvals.release("o", answered=False)
     assert ended.wait(2) and not approvals.claim("o")
