@@ -71,27 +71,26 @@ def judge(
 
 
 def _ranked(view: View, decisions: Iterable[Decision]) -> list[Wish]:
-    wishes = [Wish(decision, _weight(view, decision.instrument), _target(view, decision)) for decision in decisions]
+    wishes = [_wish(view, decision) for decision in decisions]
     return sorted(wishes, key=lambda wish: (wish.entry, -wish.decision.confidence_ppm, wish.symbol))
 
 
-def _weight(view: View, symbol: str) -> int:
-    try:
-        return view.weight(symbol)
-    except (KeyError, ValueError):
-        return 0  # the rules deny it by name
-
-
-def _target(view: View, decision: Decision) -> int:
+def _wish(view: View, decision: Decision) -> Wish:
     """Where the intent says the weight should go: HOLD stays, EXIT goes to nothing, whatever number came with them."""
-    if decision.intent is Intent.HOLD:
-        return _weight(view, decision.instrument)
-    if decision.intent is Intent.EXIT:
-        return 0
-    current = _weight(view, decision.instrument)
-    if decision.intent is Intent.REDUCE:
-        return min(current, decision.target_weight_ppm)
-    return max(current, decision.target_weight_ppm)
+    try:
+        current = view.weight(decision.instrument)
+    except (KeyError, ValueError):
+        current = 0  # the rules deny it by name
+    match decision.intent:
+        case Intent.HOLD:
+            target = current
+        case Intent.EXIT:
+            target = 0
+        case Intent.REDUCE:
+            target = min(current, decision.target_weight_ppm)
+        case _:
+            target = max(current, decision.target_weight_ppm)
+    return Wish(decision, current, target)
 
 
 def _through_rules(
@@ -99,8 +98,9 @@ def _through_rules(
 ) -> tuple[list[tuple[Rule, Finding, Wish]], Wish | None]:
     """Every finding with the wish it met, and the wish that is left; None where it was denied."""
     findings: list[tuple[Rule, Finding, Wish]] = []
+    entry = wish.entry  # a clamp makes an entry smaller and never an exit
     for rule in rules:
-        if rule.entries_only and not wish.entry:
+        if rule.entries_only and not entry:
             continue
         try:
             finding = rule.check(view, policy, wish)

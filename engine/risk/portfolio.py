@@ -33,23 +33,45 @@ def returns_of(view: View, symbol: str) -> Series:
 
 def correlation_ppm(one: Series, other: Series) -> int:
     """Pearson's correlation in ppm; 0 where one of them does not move."""
-    n = len(one)
-    sum_one, sum_other = sum(one), sum(other)
-    together = n * sum(map(mul, one, other)) - sum_one * sum_other
-    alone = (n * sum(map(mul, one, one)) - sum_one**2) * (n * sum(map(mul, other, other)) - sum_other**2)
-    return together * PPM // isqrt(alone) if alone > 0 else 0
+    return _together(centred(one), centred(other))
+
+
+def centred(moves: Series) -> tuple[tuple[int, ...], int]:
+    """n × each move less their sum, and the sum of the squares of that: exact, where a mean would have to be rounded."""
+    n, total = len(moves), sum(moves)
+    around = tuple([n * move - total for move in moves])
+    return around, sum(map(mul, around, around))
+
+
+def _together(one: tuple[tuple[int, ...], int], other: tuple[tuple[int, ...], int]) -> int:
+    alone = one[1] * other[1]
+    return sum(map(mul, one[0], other[0])) * PPM // isqrt(alone) if alone else 0
+
+
+def _centred_of(view: View, symbol: str) -> tuple[tuple[int, ...], int]:
+    known = view.centred.get(symbol)
+    if known is None:
+        known = view.centred[symbol] = centred(returns_of(view, symbol))
+    return known
 
 
 def max_cluster(view: View, policy: Policy, wish: Wish) -> Finding | None:
     """A name together with all held or planned names that move as it does counts as one."""
     if not policy.max_cluster_ppm:
         return None
-    if (view.total - view.value(wish.symbol)) * PPM + wish.target_ppm * view.equity <= policy.max_cluster_ppm * view.equity:
+    room = (policy.max_cluster_ppm - wish.target_ppm) * view.equity // PPM
+    left, inside = view.total - view.values.get(wish.symbol, 0), 0
+    if left <= room:
         return None  # even if everything moved together
-    mine, inside = returns_of(view, wish.symbol), 0
+    mine = _centred_of(view, wish.symbol)
     for symbol, value in view.values.items():
-        if symbol != wish.symbol and value and correlation_ppm(mine, returns_of(view, symbol)) >= policy.cluster_correlation_ppm:
+        if symbol == wish.symbol or not value:
+            continue
+        left -= value
+        if _together(mine, _centred_of(view, symbol)) >= policy.cluster_correlation_ppm:
             inside += value
+        if inside + left <= room:
+            return None  # even if all the rest moved with it
     others = div_up(inside * PPM, view.equity)
     observed = fraction(others + wish.target_ppm)
     return clamp(wish, "EXPOSURE_CLUSTER", observed, fraction(policy.max_cluster_ppm), policy.max_cluster_ppm - others)
@@ -57,13 +79,13 @@ def max_cluster(view: View, policy: Policy, wish: Wish) -> Finding | None:
 
 def portfolio_returns(view: View, without: str) -> list[int]:
     """Daily returns of everything held and planned but one name, at today's weights, in ppm²."""
-    length = len(returns_of(view, without))
-    total = [0] * length
-    for symbol, value in view.values.items():
-        if symbol != without and value:
-            weight = value * PPM // view.equity
-            total = [sofar + weight * move for sofar, move in zip(total, returns_of(view, symbol), strict=True)]
-    return total
+    known = view.rest.get(without)
+    if known is not None:
+        return known
+    mine, whole = returns_of(view, without), view.portfolio or (0,) * len(returns_of(view, without))
+    weight = view.values.get(without, 0) * PPM // view.equity
+    view.rest[without] = rest = [total - weight * move for total, move in zip(whole, mine, strict=True)]
+    return rest
 
 
 def deviation_ppm(moves: Series) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from engine.core.instrument import Instrument
 from engine.core.journal import TradingState
 from engine.core.market import Quote
 from engine.core.past import Past
-from engine.core.units import PPM, from_units
+from engine.core.units import PPM
 from engine.exchange import FeeSchedule
 from engine.risk.policy import Policy
 
@@ -68,11 +68,11 @@ class View:
 
     def value(self, symbol: str) -> int:
         """What is held and already planned in one instrument, in money units."""
-        position = self.account.positions.get(symbol)
-        held = 0
-        if position is not None and position.quantity:
-            held = self.instruments[symbol].units.notional(self.mark(symbol), position.quantity)
-        return held + self.planned.get(symbol, 0)
+        position, planned = self.account.positions.get(symbol), self.planned.get(symbol, 0)
+        if position is None:
+            return planned
+        quantity = position.quantity
+        return self.instruments[symbol].units.notional(self.mark(symbol), quantity) + planned if quantity else planned
 
     def weight(self, symbol: str) -> int:
         """`value` in ppm of equity."""
@@ -101,17 +101,58 @@ class View:
             found[sector] = found.get(sector, 0) + value
         return found
 
+    @cached_property
+    def portfolio(self) -> tuple[int, ...]:
+        """Returns of everything held and planned at today's weights, ppm² a session; raises KeyError where a name has none."""
+        series = [(value * PPM // self.equity, self.returns[symbol]) for symbol, value in self.values.items() if value]
+        total = [0] * min((len(moves) for _, moves in series), default=0)
+        for weight, moves in series:
+            total = [sofar + weight * move for sofar, move in zip(total, moves, strict=True)]
+        return tuple(total)
+
+    @cached_property
+    def centred(self) -> dict[str, tuple[tuple[int, ...], int]]:
+        """Returns less their mean (times their number) and the sum of their squares, filled in as names are asked for."""
+        return {}
+
+    @cached_property
+    def rest(self) -> dict[str, list[int]]:
+        """`portfolio` without one name, filled in as names are asked for; three rules ask."""
+        return {}
+
     def committed(self, symbol: str, amount: int, cash: int) -> View:
-        """The view after an order of the batch: `amount` more of `symbol` (0 for a sell), `cash` less to spend, the name taken."""
-        planned = {**self.planned, symbol: self.planned.get(symbol, 0) + amount}
-        return replace(
-            self,
-            planned=planned,
-            cash_free=self.cash_free - cash,
-            open_orders=self.open_orders | {symbol},
-            ordered=self.ordered + 1,
-            entered=self.entered + (1 if amount else 0),
-        )
+        """The view after an order of the batch: `amount` more of `symbol` (0 for a sell), `cash` less to spend, the name taken.
+
+        What was already computed and changes by one name only is carried over instead of being computed again.
+        """
+        after = object.__new__(View)
+        fresh, known = after.__dict__, self.__dict__
+        fresh.update(known)
+        fresh["cash_free"] = self.cash_free - cash
+        fresh["open_orders"] = self.open_orders | {symbol}
+        fresh["ordered"] = self.ordered + 1
+        if not amount:
+            return after
+        before = self.value(symbol)
+        fresh.pop("rest", None)
+        fresh["planned"] = {**self.planned, symbol: self.planned.get(symbol, 0) + amount}
+        fresh["entered"] = self.entered + 1
+        if "values" in known:
+            fresh["values"] = {**self.values, symbol: before + amount}
+        if "total" in known:
+            fresh["total"] = self.total + amount
+        if "sectors" in known:
+            sector = self.instruments[symbol].industry
+            fresh["sectors"] = {**self.sectors, sector: self.sectors.get(sector, 0) + amount}
+        if "portfolio" in known:
+            fresh["portfolio"] = self._with(symbol, (before + amount) * PPM // self.equity - before * PPM // self.equity)
+        return after
+
+    def _with(self, symbol: str, weight: int) -> tuple[int, ...]:
+        """The portfolio's returns with so much more of a name."""
+        moves = self.returns[symbol]
+        whole = self.portfolio or (0,) * len(moves)
+        return tuple([total + weight * move for total, move in zip(whole, moves, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +205,8 @@ class Rule:
 
 def fraction(ppm: int) -> str:
     """Ppm as a decimal fraction, the way verdicts print weights."""
-    return f"{from_units(ppm, PPM):f}"
+    whole, rest = divmod(abs(ppm), PPM)
+    return f"{'-' if ppm < 0 else ''}{whole}.{rest:06d}"
 
 
 def deny(wish: Wish, code: str, observed: str, limit: str) -> Finding:
