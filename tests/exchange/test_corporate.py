@@ -152,7 +152,9 @@ def test_tax_takes_no_more_than_free_cash_and_nothing_when_nothing_is_due() -> N
 def test_a_lot_that_a_reverse_split_wipes_out_leaves_its_cost_to_the_first_that_survives() -> None:
     fills = [fill(Side.BUY, 4, "10", name="small"), fill(Side.BUY, 20, "10", name="large"), fill(Side.BUY, 6, "20", name="third")]
     held = traded(account(), *fills)
-    after = apply_booking(held, book_dividend(held, action(transfer="-0.9")))
+    booking = book_dividend(held, action(transfer="-0.9"))
+    assert (booking.lots[0].quantity, booking.lots[0].cost) == (0, 0)
+    after = apply_booking(held, booking)
     assert [(lot.lot_id, lot.quantity, lot.cost) for lot in after.positions[STOCK].lots] == [
         ("large", 2, cny("240")),
         ("third", 1, cny("120")),

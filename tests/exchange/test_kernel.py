@@ -222,6 +222,7 @@ def test_one_share_is_an_order_and_a_price_of_nothing_is_none() -> None:
     assert match_quote(SELL, MARKET, 5, 0, 0, 3, 0, 100, 0, 0, 3, 1) == (0, 0, CODES.index("NOT_REACHED"))
     assert match_quote(SELL, MARKET, 5, 0, 0, 3, 0, 100, 0, 0, 2, 1) == (5, 1, 0)
     assert match_quote(BUY, MARKET, 0, 0, 0, 3, 3, 100, 0, 0, 0, 1) == (0, 0, CODES.index("NOTHING_LEFT"))
+    assert match_quote(SELL, STOP, 5, 0, 1, 0, 3, 100, 0, 0, 0, 1) == (0, 0, CODES.index("NOT_TRIGGERED"))
     assert match_quote(BUY, STOP, 5, 0, 1, 0, 3, 100, 0, 0, 0, 1) == (0, 0, CODES.index("NOT_TRIGGERED"))
 
 
