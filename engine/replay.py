@@ -273,10 +273,9 @@ class Replay:
         broker.see(snapshot.quotes)
         if any(moved.status is not OrderStatus.DENIED for moved in past.sent):
             cleared = {item.order.order_id: item.order for item in word.cleared}
-            # What changed while a person thought is not in the snapshot: those denials are taken as the journal has them.
-            voided = [moved for moved in past.sent if moved.status is OrderStatus.DENIED and moved.order_id in cleared]
-            send = [order for name, order in cleared.items() if name not in {moved.order_id for moved in voided}]
-            sent = broker.submit(send, snapshot.as_of).records
+            denied = [moved for moved in past.sent if moved.status is OrderStatus.DENIED]
+            voided = [moved for moved in denied if cleared.pop(moved.order_id, None) is not None]  # the world moved: taken as is
+            sent = broker.submit(list(cleared.values()), snapshot.as_of).records
             self._same_records(past, "order events", past.sent, [*word.denied, *voided, *sent])
         self._venues[name] = Venue(self._desk, instruments_in(snapshot), days, mandate.fees)
 
