@@ -14,7 +14,7 @@ from engine.core.errors import KanpanError
 from engine.core.ids import fill_id
 from engine.core.instrument import Instrument
 from engine.core.journal import Filled, Posting, PrintMet
-from engine.core.order import OPEN_STATUSES, Fill, OrderStatus, Side
+from engine.core.order import OPEN_STATUSES, Fill, Order, OrderStatus, OrderType, Side
 from engine.core.units import Market
 from engine.exchange import (
     Booking,
@@ -25,6 +25,7 @@ from engine.exchange import (
     book_fill,
     fees,
     kernel,
+    on_tick,
     settles_on,
     worst_case_cost,
 )
@@ -42,19 +43,48 @@ class Venue:
     schedule: FeeSchedule
 
 
+_KINDS = {OrderType.MARKET: kernel.MARKET, OrderType.LIMIT: kernel.LIMIT, OrderType.STOP: kernel.STOP}
+
+
+def price_problem(instrument: Instrument, order: Order, band: tuple[int, int] | None) -> str:
+    """Why the prices of an order are not valid on its day, as a code; '' when they are. `band` is (limit-up, limit-down) or None.
+
+    A market order and a stop without a limit need the day's limits: without them nothing bounds what a buy may cost.
+    """
+    if order.order_type is OrderType.STOP and not on_tick(instrument, order.trading_day, order.stop_price):
+        return "PRICE_STOP"
+    if order.order_type is not OrderType.LIMIT and not order.limit_price:
+        return "" if band is not None else "PRICE_UNBOUNDED"
+    if not on_tick(instrument, order.trading_day, order.limit_price):
+        return "PRICE_TICK"
+    if band is not None and not band[1] <= order.limit_price <= band[0]:
+        return "PRICE_LIMIT"
+    return ""
+
+
 def meet(working: Working, met: PrintMet) -> tuple[int, int]:
     """How much of an order trades at a print, and at what price; (0, 0) when nothing does."""
     order = working.order
     side = kernel.BUY if order.side is Side.BUY else kernel.SELL
-    up, down = met.limit_up, met.limit_down
+    kind, up, down = _KINDS[order.order_type], met.limit_up, met.limit_down
     if met.kind == "auction":
         quantity, price, _ = kernel.match_print(
-            side, kernel.LIMIT, working.remaining, order.limit_price, 0, met.close, met.available, up, down, met.lot
+            side, kind, working.remaining, order.limit_price, order.stop_price, met.close, met.available, up, down, met.lot
         )
         return quantity, price
     prices = (met.open, met.high, met.low, met.close)
     quantity, price, _ = kernel.match_bar(
-        side, kernel.LIMIT, working.remaining, order.limit_price, 0, *prices, met.available, up, down, met.slippage, met.lot
+        side,
+        kind,
+        working.remaining,
+        order.limit_price,
+        order.stop_price,
+        *prices,
+        met.available,
+        up,
+        down,
+        met.slippage,
+        met.lot,
     )
     return quantity, price
 
@@ -102,8 +132,11 @@ def _advanced(venue: Venue, working: Working, fill: Fill, instrument: Instrument
     remaining = working.remaining - fill.quantity
     reserved = 0
     if remaining and order.side is Side.BUY:
-        whole = worst_case_cost(instrument, order.quantity, order.limit_price, order.trading_day, venue.schedule)
-        reserved = max(0, whole - charged.notional - charged.fees.total)
+        # What was held back covered the whole order at its dearest; what is spent of it is free of it.
+        reserved = max(0, working.reserved - fill.notional - fill.fees.total)
+        if order.limit_price:
+            whole = worst_case_cost(instrument, order.quantity, order.limit_price, order.trading_day, venue.schedule)
+            reserved = max(0, whole - charged.notional - charged.fees.total)
     status = OrderStatus.PARTIALLY_FILLED if remaining else OrderStatus.FILLED
     filled = working.filled + fill.quantity
     return replace(working, status=status, filled=filled, fills=working.fills + 1, reserved=reserved, charged=charged)

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engine.brokers.broker import Book, Effects, Working
-from engine.brokers.execution import Venue, claimed, execute, lot_of, with_action
+from engine.brokers.execution import Venue, claimed, execute, lot_of, price_problem, with_action
 from engine.core.account import Account
 from engine.core.instrument import Instrument
 from engine.core.journal import Adjusted, Distribution, Filled, OrderMoved, PrintMet
 from engine.core.market import Bar, Quote
-from engine.core.order import Order, OrderStatus, OrderType, Side
+from engine.core.order import Order, OrderStatus, Side
 from engine.core.units import Market
 from engine.exchange import (
     Charged,
@@ -27,7 +27,6 @@ from engine.exchange import (
     calendar,
     exchange_of,
     kernel,
-    on_tick,
     price_limits,
     quantity_problem,
     tick_of,
@@ -130,18 +129,16 @@ class PaperBroker:
             return "SESSION_CLOSED", 0
         if quote is None or quote.suspended or quote.trading_day != day:
             return "INSTRUMENT_SUSPENDED", 0
-        if order.order_type is not OrderType.LIMIT:
-            return "ORDER_TYPE_UNKNOWN", 0
-        if not on_tick(instrument, day, order.limit_price):
-            return "PRICE_TICK", 0
         band = self.limits(quote)
-        if band is not None and not band[1] <= order.limit_price <= band[0]:
-            return "PRICE_LIMIT", 0
+        problem = price_problem(instrument, order, band)
+        if problem:
+            return problem, 0
         sellable = book.account.sellable(order.instrument, day) if order.side is Side.SELL else 0
         problem = quantity_problem(instrument, order.side, order.quantity, sellable, order.order_type, day)
         if problem or order.side is Side.SELL:
             return problem, 0
-        reserved = worst_case_cost(instrument, order.quantity, order.limit_price, day, self._venue.schedule)
+        dearest = order.limit_price or (band[0] if band is not None else 0)
+        reserved = worst_case_cost(instrument, order.quantity, dearest, day, self._venue.schedule)
         return ("CASH_INSUFFICIENT", 0) if reserved > book.account.cash - book.account.reserved else ("", reserved)
 
     def limits(self, quote: Quote) -> tuple[int, int] | None:

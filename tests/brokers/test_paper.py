@@ -37,6 +37,7 @@ def at(hour: int, minute: int = 0, day: date = DAY) -> datetime:
     return datetime(day.year, day.month, day.day, hour - 8, minute, tzinfo=UTC)
 
 
+LIMIT_UP = 110_000
 CALL, AUCTION = at(9, 20), at(9, 25)
 
 
@@ -79,7 +80,8 @@ class Bench:
     def send(self, *orders: Order, when: datetime = CALL) -> list[str]:
         for one in orders:
             buys = one.side is Side.BUY
-            most = worst_case_cost(NAMES[one.instrument], one.quantity, one.limit_price, one.trading_day, FEES) if buys else 0
+            dearest = one.limit_price or LIMIT_UP
+            most = worst_case_cost(NAMES[one.instrument], one.quantity, dearest, one.trading_day, FEES) if buys else 0
             self.fold.apply(OrderCreated(one, most))
         moved = self.take(self.broker.submit(orders, when))
         return [
@@ -117,7 +119,11 @@ class Bench:
         ({"instrument": "688001.SH", "quantity": 199}, at(9, 20), "QUANTITY_BELOW_MINIMUM"),
         ({"instrument": "688001.SH", "quantity": 201}, at(9, 20), "ok"),
         ({"trading_day": NEXT}, at(9, 20), "INSTRUMENT_SUSPENDED"),
-        ({"order_type": OrderType.MARKET}, at(9, 20), "ORDER_TYPE_UNKNOWN"),
+        ({"order_type": OrderType.MARKET, "limit": 0}, at(9, 20), "ok"),
+        ({"order_type": OrderType.MARKET, "limit": 0, "quantity": 95_000}, at(9, 20), "CASH_INSUFFICIENT"),
+        ({"order_type": OrderType.STOP, "limit": 0, "stop_price": 105_000}, at(9, 20), "ok"),
+        ({"order_type": OrderType.STOP, "limit": 0, "stop_price": 105_050}, at(9, 20), "PRICE_STOP"),
+        ({"order_type": OrderType.STOP, "limit": 110_100, "stop_price": 105_000}, at(9, 20), "PRICE_LIMIT"),
     ],
 )
 def test_an_order_is_refused_by_code(changes: dict[str, Any], when: datetime, code: str) -> None:
@@ -133,6 +139,31 @@ def test_an_auction_fills_at_its_one_price_and_not_beyond_the_limit() -> None:
     bench.send(order("cheap", limit=99_000), order("dear", limit=101_000))
     (filled,) = bench.prints(quote(100_000, volume=10_000_000))
     assert (filled.fill.order_id, filled.fill.price) == ("dear", 100_000)
+
+
+def test_a_market_order_takes_the_auction_price_and_frees_what_it_did_not_need() -> None:
+    bench = Bench()
+    assert bench.send(order(order_type=OrderType.MARKET, limit=0)) == ["ok"]
+    assert bench.account.reserved > 1_000 * LIMIT_UP
+    (filled,) = bench.prints(quote(last=103_000, volume=100_000))
+    assert (filled.fill.price, filled.fill.quantity) == (103_000, 1_000)
+    assert bench.account.reserved == 0
+
+
+def test_a_stop_sleeps_until_its_price_is_touched() -> None:
+    bench = Bench()
+    assert bench.send(order(order_type=OrderType.STOP, limit=0, stop_price=105_000)) == ["ok"]
+    assert bench.prints(quote(last=104_900, volume=100_000)) == []
+    (filled,) = bench.prints(quote(last=105_100, when=at(15), volume=100_000))
+    assert filled.fill.price == 105_100
+
+
+def test_a_market_order_that_fills_in_parts_keeps_back_enough_for_the_rest() -> None:
+    bench = Bench()
+    assert bench.send(order(order_type=OrderType.MARKET, limit=0)) == ["ok"]
+    (first,) = bench.prints(quote(last=101_000, volume=5_000))
+    assert first.fill.quantity == 500
+    assert bench.account.reserved >= 500 * LIMIT_UP
 
 
 def test_a_sealed_limit_up_gives_a_buyer_nothing() -> None:
