@@ -190,6 +190,7 @@ def hoping(target: int, stop: int = 90_000, chance: float = 0.5) -> Decision:
 def test_an_edge_must_pay_the_round_trip() -> None:
     here = view()
     cost = round_trip_ppm(replace(here, fees=FEES), Wish(hoping(0), 0, 100_000))
+    assert cost == 3_020  # of 100,000 yuan: 25 + 25 commission, 50 stamp, 1 + 1 transfer, and a tick of 0.01 in 10 each way
     at = 100_000 + 10_000 + cost * 2 // 10 + 1  # half the gain less half of a tenth is just the cost
     assert codes(judge(here, replace(OPEN, min_edge_ppm=PPM), [hoping(at)], FEES)) == ["ALLOWED"]
     assert codes(judge(here, replace(OPEN, min_edge_ppm=PPM), [hoping(at - 2)], FEES)) == ["EDGE_BELOW_COST"]
