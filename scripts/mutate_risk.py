@@ -18,12 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = [
-    "tests/risk/test_rules.py",
-    "tests/risk/test_rule_table.py",
-    "tests/risk/test_protect.py",
-    "tests/risk/test_locks_and_sizing.py",
-]
+TESTS = [f"tests/risk/test_{name}.py" for name in ("rules", "rule_table", "locks_and_sizing", "protect")]
 
 
 @dataclass(frozen=True, slots=True)
