@@ -29,12 +29,13 @@ from engine.core.journal import (
 from engine.core.past import Past
 from engine.cycle.comparing import open_orders
 from engine.cycle.cycle import Scene, run_cycle
+from engine.cycle.keeping import keep, recall
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
 from engine.cycle.recovery import recover, resume_point
 from engine.cycle.schedule import next_slot
 from engine.cycle.steps import OWN_TRIGGERS, newest_bars, traded_today
-from engine.cycle.watching import look, remembered
+from engine.cycle.watching import look
 from engine.exchange import Phase, calendar, open_account
 from engine.exchange.corporate import CorporateAction
 from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
@@ -70,6 +71,7 @@ class Desk:
         self._last_slot: datetime | None = None
         self._distributed: frozenset[str] = frozenset()
         self.past = Past(mandate.desk)
+        self._note = equipment.snapshots.parent / "past" / f"{mandate.desk}.json"
         self._told: frozenset[str] = frozenset()
 
     # -- opening ----------------------------------------------------------------------------------------------------------
@@ -90,7 +92,7 @@ class Desk:
             self._write([config], blobs=[mandate.config_text])
         with ledger.reader() as books:
             self._load(books)
-            self.past = remembered(books, mandate.desk)
+            self.past = recall(self._note, books, mandate.desk)
             resume = resume_point(books, mandate.desk)
             unfinished = books.unfinished_cycles(mandate.desk)
             latest = books.cycles(mandate.desk, limit=100)
@@ -203,7 +205,8 @@ class Desk:
             self.broker.adopt(matched)
             records += matched.records
         self.broker.see(quotes)
-        if any(isinstance(event, SessionEvent) and event.kind is SessionKind.CLOSE for event in events):
+        closes = any(isinstance(event, SessionEvent) and event.kind is SessionKind.CLOSE for event in events)
+        if closes:
             expired = self.broker.expire()
             self.broker.adopt(expired)
             marked = mark(self.mandate.desk, "", self.trading_day, at, self.broker, self.instruments)
@@ -213,6 +216,8 @@ class Desk:
         # The broker is ahead of the ledger until this write; if it fails the desk stops and starts again from the ledger.
         if records:
             self._write(records, key=f"{self.mandate.desk}/tape/{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}")
+        if closes:
+            keep(self._note, self.past, self.equipment.ledger.head)
         observer = self.equipment.observer
         for event in events:
             if isinstance(event, SessionEvent):

@@ -10,18 +10,16 @@ from dataclasses import dataclass
 
 from engine.core.journal import AlertRaised, Noted, Record, TradingState
 from engine.core.order import Side
-from engine.core.past import HIGH_WATER, Past
+from engine.core.past import HIGH_WATER
 from engine.core.units import PPM
 from engine.cycle.alerting import protect_alert
 from engine.cycle.cycle import Scene
 from engine.cycle.steps import limits_of, phase_of
 from engine.exchange import accepts_orders, exchange_of
 from engine.risk import Trigger, triggers
-from engine.store import Books
 
 HIGH_STEP_PPM = 1_000
 """A new high is noted once it is this much above the last: a quote storm is no write storm, a trailing exit off by a thousandth."""
-PAGE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +29,6 @@ class Watched:
     records: tuple[Record, ...]
     told: frozenset[str]
     exits: tuple[Trigger, ...]
-
-
-def remembered(books: Books, desk: str) -> Past:
-    """The desk's past as its journal tells it."""
-    past, after = Past(desk), 0
-    while page := books.entries(after, limit=PAGE):
-        for entry in page:
-            past = past.after(entry.record)
-        after = page[-1].seq
-    return past
 
 
 def look(scene: Scene, prices: Mapping[str, int], told: frozenset[str]) -> Watched:

@@ -260,6 +260,11 @@ class Books:
         row = self._one("SELECT coalesce(max(seq), 0) FROM journal")
         return int(row[0]) if row else 0
 
+    def hash_at(self, seq: int) -> str:
+        """The hash of one journal row; '' where there is none."""
+        row = self._one("SELECT hash FROM journal WHERE seq = ?", seq)
+        return str(row[0]) if row else ""
+
     def entries(self, after: int = 0, *, limit: int = 1_000) -> tuple[views.Entry, ...]:
         """Journal rows after number `after`, oldest first."""
         return self._entries(f"{_ENTRY} WHERE seq > ? ORDER BY seq LIMIT ?", after, _bounded(limit))

@@ -29,10 +29,10 @@ def reply(*items: dict[str, Any]) -> str:
 
 def day_with(home: Path, *script: Behaviour) -> tuple[Any, Any, Any]:
     """One cycle of a desk that asks a real HTTP server; returns the cycle, its batch and its orders."""
-    terms = mandate(models=["m"], deadline_s=6)
+    terms = mandate(models=["m"], deadline_s=40)
     with serving(*script) as server:
         spec = ModelSpec(
-            name="m", provider="openai", base_url=server.base_url, model="x", api_key="sk-test", timeout_s=3, price=None,
+            name="m", provider="openai", base_url=server.base_url, model="x", api_key="sk-test", timeout_s=20, price=None,
             extra_body={}, temperature=None, max_tokens=2_000,
         )  # fmt: skip
         model = build_model(spec, SystemClock())

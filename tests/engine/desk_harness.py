@@ -18,7 +18,7 @@ from engine.cycle import Desk, Equipment, Mandate, resume_point
 from engine.engine import mandate_of
 from engine.feeds.replay import ReplayTape
 from engine.llm import Model, OfflineModel
-from engine.store import Ledger, books
+from engine.store import Head, Ledger, books
 from engine.store.bars import BarStore
 from engine.store.sample import sample_dir
 
@@ -59,6 +59,10 @@ class CrashingLedger:
 
     def reader(self) -> Any:
         return self.ledger.reader()
+
+    @property
+    def head(self) -> Head:
+        return self.ledger.head
 
 
 class SparingDesk(Desk):
