@@ -15,6 +15,7 @@ import platformdirs
 from engine.config import Config, environment, load_config
 from engine.core.clock import SystemClock
 from engine.core.errors import ConfigError, KanpanError
+from engine.exchange.calendar import reset_calendar_path
 from engine.state import State
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Settings:
         self.config_path = Path(chosen).expanduser() if chosen else self.home / "kanpan.toml"
         if chosen and not self.config_path.exists():
             raise ConfigError(f"{self.config_path}: no such file")
+        reset_calendar_path(self.home / "calendars")
         self.environ = environment(self.config_path, environ)
         self.config: Config = load_config(self.config_path, self.environ)
         self.as_json: bool = getattr(arguments, "json", False)
@@ -229,6 +231,9 @@ def _parser() -> argparse.ArgumentParser:
             listing.add_argument("--test", action="store_true", help="send a test alert through every channel")
     show = add("show", "one cycle whole: snapshot, prompts, replies, verdicts, orders")
     show.add_argument("cycle_id", metavar="CYCLE", help="a cycle id, a unique part of one, or `last`")
+    data = add("data", "market data: `data sync calendars` carries the A-share calendar on by what the exchange publishes")
+    data.add_argument("action", choices=("sync",))
+    data.add_argument("what", choices=("calendars",))
     replay = add("replay", "compute past cycles again from what they froze; exit 1 and a diff when anything differs")
     replay.add_argument("cycle_id", nargs="?", metavar="CYCLE")
     replay.add_argument("--all", action="store_true", dest="every", help="every cycle of the desk")

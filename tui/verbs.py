@@ -56,6 +56,10 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             from tui import guard
 
             return guard.run(command, arguments, settings)
+        case "data":
+            from tui.data import sync_calendars
+
+            return sync_calendars(settings)
         case "replay" | "rerun" | "why":
             from tui import past
 

@@ -13,7 +13,7 @@ from engine.brokers.broker import Book, Working
 from engine.core.errors import KanpanError
 from engine.core.ids import fill_id
 from engine.core.instrument import Instrument
-from engine.core.journal import Filled, Posting, PrintMet
+from engine.core.journal import Filled, PrintMet
 from engine.core.order import OPEN_STATUSES, Fill, Order, OrderStatus, OrderType, Side
 from engine.core.units import Market
 from engine.exchange import (
@@ -29,7 +29,7 @@ from engine.exchange import (
     settles_on,
     worst_case_cost,
 )
-from engine.exchange.corporate import CorporateAction, dividend_tax
+from engine.exchange.corporate import CorporateAction, book_sale_tax
 from engine.exchange.fees import plus
 
 
@@ -143,19 +143,12 @@ def _advanced(venue: Venue, working: Working, fill: Fill, instrument: Instrument
 
 
 def _with_tax(book: Book, fill: Fill, booking: Booking) -> Booking:
-    """A sale of A shares pays the tax on dividends received since the purchase (财税〔2015〕101号), lot by lot."""
+    """A sale of A shares pays the tax on dividends received since the purchase (财税〔2015〕101号), as part of the same booking."""
     actions = book.actions.get(fill.instrument, ())
     if fill.side is not Side.SELL or not actions:
         return booking
-    left = {change.lot_id: change.quantity for change in booking.lots}
-    due = 0
-    for lot in book.account.positions[fill.instrument].lots:
-        sold = lot.quantity - left.get(lot.lot_id, lot.quantity)
-        if sold:
-            due += dividend_tax(lot.bought_on, sold, fill.trading_day, actions)
-    if not due:
-        return booking
-    return Booking(booking.lots, (*booking.postings, Posting("cash", -due), Posting("tax:dividend", due)), booking.realized)
+    tax = book_sale_tax(book.account, booking, fill.instrument, fill.trading_day, actions)
+    return Booking(booking.lots, (*booking.postings, *tax.postings), booking.realized)
 
 
 def with_action(book: Book, action: CorporateAction) -> Book:

@@ -230,9 +230,36 @@ def extended(data: CalendarData, days: Sequence[tuple[date, bool]], source: str)
     return CalendarData(data.market, data.timezone, data.first, last, source, frozenset(closed), data.early_closes)
 
 
+_kept: Path | None = None
+
+
+def reset_calendar_path(directory: Path | None) -> None:
+    """Where kept calendars lie, for the whole process, as zoneinfo.reset_tzpath does for time zones; None: only the shipped."""
+    global _kept
+    _kept = directory
+    calendar.cache_clear()
+
+
+def kept_file(directory: Path, market: Market) -> Path:
+    """The file of one market's kept calendar."""
+    return directory / f"{market.value}.json"
+
+
 @lru_cache(maxsize=8)
 def calendar(market: Market) -> Calendar:
-    """The calendar shipped with the package; crypto trades every day of every year (its day is the UTC day)."""
+    """The calendar of a market: the kept one where it reaches further than the shipped one, else the shipped one.
+
+    Crypto trades every day of every year (its day is the UTC day). Raises CalendarUnknown when the kept file is damaged.
+    """
+    shipped = shipped_calendar(market)
+    if _kept is None or not kept_file(_kept, market).is_file():
+        return shipped
+    data = calendar_data(kept_file(_kept, market).read_text(encoding="utf-8"))
+    return Calendar(data) if data.market is market and data.last > shipped.last else shipped
+
+
+def shipped_calendar(market: Market) -> Calendar:
+    """The calendar that travels with the package."""
     if market is Market.CRYPTO:
         return Calendar(CalendarData(market, "UTC", date(2009, 1, 3), date.max - 2 * _DAY, "always open", frozenset()))
     path = Path(__file__).parent / "data" / f"calendar_{market.value}.json"

@@ -1,6 +1,6 @@
 """Carry the shipped calendar on by what an exchange publishes: the pure half of `kanpan data sync calendars`.
 
-SZSE's monthList (one page a month) ──► days ──► extended calendar ──► text for the state directory ──► `reaching` at the next start
+SZSE's monthList (one page a month) ──► days ──► extended calendar ──► text for the state directory, where `calendar` finds it
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from datetime import date
 from typing import Any
 
 from engine.core.errors import CalendarUnknown
-from engine.core.units import Market
-from engine.exchange.calendar import Calendar, CalendarData, calendar, calendar_data, extended
+from engine.exchange.calendar import CalendarData, extended
 
 SZSE_SOURCE = "szse.cn monthList"
 _OPEN = {"1": True, "0": False}
@@ -42,19 +41,3 @@ def with_szse(data: CalendarData, pages: Iterable[Mapping[str, Any]]) -> Calenda
     days = szse_days(pages)
     months = {(day.year, day.month) for day, is_open in days if is_open}
     return extended(data, [(day, is_open) for day, is_open in days if (day.year, day.month) in months], SZSE_SOURCE)
-
-
-def reaching(market: Market, kept: str | None) -> Calendar:
-    """The calendar to use: the one kept in the state directory when it reaches further than the shipped one, else the shipped one.
-
-    `kept` is the text of that file, or None. Raises CalendarUnknown when it is not the calendar of `market`.
-    """
-    shipped = calendar(market)
-    if kept is None:
-        return shipped
-    data = calendar_data(kept)
-    if data.market is not market:
-        raise CalendarUnknown(
-            f"the kept calendar is of {data.market}, not of {market}; refresh it with `kanpan data sync calendars`"
-        )
-    return Calendar(data) if data.last > shipped.last else shipped

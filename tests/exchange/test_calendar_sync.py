@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from rulebook import SHARED
 from engine.core.errors import CalendarUnknown
 from engine.core.units import Market
 from engine.exchange import calendar, calendar_text
-from engine.exchange.calendar_sync import reaching, szse_days, with_szse
+from engine.exchange.calendar import kept_file, reset_calendar_path
+from engine.exchange.calendar_sync import szse_days, with_szse
 
 CLOSED_2027 = {date(2027, 1, 1), date(2027, 1, 4)}
 """Invented for the test: the exchange has not published 2027."""
@@ -26,22 +29,36 @@ def month(year: int, number: int) -> dict[str, Any]:
     return {"data": rows, "nowdate": "2026-12-20"}
 
 
-def test_a_published_month_carries_the_calendar_on_and_survives_a_restart() -> None:
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Path]:
+    """A directory of kept calendars, looked at by this process while the test lasts."""
+    reset_calendar_path(tmp_path)
+    yield tmp_path
+    reset_calendar_path(None)
+
+
+def test_a_published_month_carries_the_calendar_on_and_survives_a_restart(kept: Path) -> None:
     longer = with_szse(calendar(Market.ASHARE).data, [month(2027, 1), month(2027, 2)])
     assert (longer.last, longer.source) == (date(2027, 2, 28), "szse.cn monthList")
-    again = reaching(Market.ASHARE, calendar_text(longer))
+    kept_file(kept, Market.ASHARE).write_text(calendar_text(longer))
+    reset_calendar_path(kept)
+    again = calendar(Market.ASHARE)
     assert again.next_session(date(2026, 12, 31)) == date(2027, 1, 5)
     assert again.count(date(2026, 1, 1), date(2026, 12, 31)) == 242
     with pytest.raises(CalendarUnknown):
         again.is_session(date(2027, 3, 1))
 
 
-def test_the_shipped_calendar_is_kept_unless_the_other_reaches_further() -> None:
+def test_the_shipped_calendar_is_used_unless_the_kept_one_reaches_further(kept: Path) -> None:
     shipped = calendar(Market.ASHARE)
-    assert reaching(Market.ASHARE, None) is shipped
-    assert reaching(Market.ASHARE, calendar_text(shipped.data)) is shipped
-    with pytest.raises(CalendarUnknown, match="of us"):
-        reaching(Market.ASHARE, calendar_text(calendar(Market.US).data))
+    for text in (calendar_text(shipped.data), calendar_text(calendar(Market.US).data)):
+        kept_file(kept, Market.ASHARE).write_text(text)
+        reset_calendar_path(kept)
+        assert calendar(Market.ASHARE).data == shipped.data
+    kept_file(kept, Market.ASHARE).write_text("{")
+    reset_calendar_path(kept)
+    with pytest.raises(CalendarUnknown, match="not a calendar file"):
+        calendar(Market.ASHARE)
 
 
 def test_a_month_without_a_session_is_not_published_yet() -> None:
