@@ -6,20 +6,20 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import platformdirs
 
-from engine.config import Config, environment, load_config
 from engine.core.clock import SystemClock
 from engine.core.errors import ConfigError, KanpanError
-from engine.exchange.calendar import reset_calendar_path
 from engine.state import State
 
 if TYPE_CHECKING:
     from engine.alerts import Speak
+    from engine.config import Config
     from engine.engine import Engine
 
 EXIT_INTERRUPTED = 130
@@ -68,6 +68,20 @@ def _deafen() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _sets(variable: str) -> bool:
+    """Whether an environment variable is meant for the configuration."""
+    return variable.startswith("KANPAN_") and variable not in {"KANPAN_HOME", "KANPAN_CONFIG", "KANPAN_LANG"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the console looks when nobody has said otherwise; the defaults are those of engine.config.Config."""
+
+    theme: str = "dark"
+    ascii: bool = False
+    up_down: str = "auto"
+
+
 class Settings:
     """What every command needs: where things are, what a person set, in which language to speak."""
 
@@ -81,14 +95,45 @@ class Settings:
         self.config_path = Path(chosen).expanduser() if chosen else self.home / "kanpan.toml"
         if chosen and not self.config_path.exists():
             raise ConfigError(f"{self.config_path}: no such file")
-        reset_calendar_path(self.home / "calendars")
-        self.environ = environment(self.config_path, environ)
-        self.config: Config = load_config(self.config_path, self.environ)
+        self._process = environ
+        # Nothing set can be nothing wrong: the console of a newcomer paints before the configuration room is imported.
+        beside = self.config_path.parent / ".env"
+        self.untouched = not (self.config_path.exists() or beside.exists() or any(_sets(name) for name in environ))
+        if not self.untouched:
+            _ = self.config
         self.as_json: bool = getattr(arguments, "json", False)
         self.language = self._language(getattr(arguments, "lang", None), environ)
 
+    @cached_property
+    def environ(self) -> Mapping[str, str]:
+        """The process environment over the `.env` beside the configuration."""
+        from engine.config import environment
+
+        return environment(self.config_path, self._process)
+
+    @cached_property
+    def config(self) -> Config:
+        """What a person set; raises ConfigError in one line."""
+        from engine.config import load_config
+
+        return load_config(self.config_path, self.environ)
+
+    def look(self) -> Look:
+        """How the console looks: of the configuration, or of none."""
+        if self.untouched:
+            return Look()
+        colours = self.config.colours
+        return Look(self.config.theme, self.config.ascii, "auto" if colours == "market" else colours)
+
+    def use_calendars(self) -> None:
+        """Let this process know the calendars that were kept here; the exchange's rules are imported only now."""
+        from engine.exchange.calendar import reset_calendar_path
+
+        reset_calendar_path(self.home / "calendars")
+
     def _language(self, asked: str | None, environ: Mapping[str, str]) -> str:
-        spoken = asked or environ.get("KANPAN_LANG") or self.config.language or environ.get("LC_ALL") or environ.get("LANG", "")
+        configured = "" if self.untouched else self.config.language
+        spoken = asked or environ.get("KANPAN_LANG") or configured or environ.get("LC_ALL") or environ.get("LANG", "")
         return "zh" if spoken.lower().startswith("zh") else "en"
 
 
@@ -99,6 +144,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return _face(arguments, settings)
     from tui import verbs
 
+    settings.use_calendars()
     return verbs.run(command, arguments, settings)
 
 
@@ -121,6 +167,7 @@ def _engine(
     from engine.watching import Voice
     from tui.i18n import load
 
+    settings.use_calendars()
     return Engine(
         settings.config,
         settings.home,
@@ -158,14 +205,15 @@ def _console(arguments: argparse.Namespace, settings: Settings) -> int:
         engines.append(_engine(arguments, settings, state, {}, None))
         return engines[-1]
 
+    look = settings.look()
     door = LateDoor(build)
     app = KanpanApp(
         door,
         language=settings.language,
-        theme=settings.config.theme,
-        ascii=settings.config.ascii,
+        theme=look.theme,
+        ascii=look.ascii,
         readonly=arguments.readonly,
-        up_down=settings.config.colours if settings.config.colours != "market" else "auto",
+        up_down=look.up_down,
         on_ready=door.start,
     )
     try:
@@ -198,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
         description="A trading console for the terminal: language models propose, rules dispose. Without a command: the console.",
         parents=[shared],
     )
-    parser.add_argument("--version", action="version", version=f"kanpan {_version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     parser.add_argument("--no-ui", action="store_true", help="the same engine without a console, one line per event")
     parser.add_argument(
         "--cycles", type=_count, metavar="N", help="stop after N cycles and once their orders are done (implies --no-ui)"
@@ -301,7 +349,17 @@ def _speed(text: str) -> float:
     return speed
 
 
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: that costs more than the rest of the command line."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        sys.stdout.write(f"kanpan {_version()}\n")
+        parser.exit()
+
+
 def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("kanpan")
     except PackageNotFoundError:

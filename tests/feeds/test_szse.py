@@ -58,9 +58,10 @@ def test_the_command_keeps_what_was_published_and_the_next_start_knows_it(
 ) -> None:
     try:
         settings = Settings(Namespace(home=str(tmp_path)), {})
+        settings.use_calendars()
         assert sync_calendars(settings, address=address) == 0
         assert "2027-01-31" in capsys.readouterr().out
-        Settings(Namespace(home=str(tmp_path)), {})
+        settings.use_calendars()
         assert calendar(Market.ASHARE).last == PUBLISHED_TO
         assert sync_calendars(settings, address=address) == 0
         assert "nothing new" in capsys.readouterr().out
