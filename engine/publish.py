@@ -57,7 +57,6 @@ from engine.state import (
 )
 from engine.store import Entry, EquityMark, Ledger
 
-Params = tuple[tuple[str, str], ...]
 REPLY_SHOWN = 20_000
 
 

@@ -1,6 +1,6 @@
 """Break the rulebook on purpose, one place at a time, and see whether a test notices.
 
-    python scripts/mutate_exchange.py [--modules limits,fees] [--out /tmp/mutants.json]
+    python scripts/mutate_exchange.py [--modules limits,fees] [--out mutants.json]
 
 Every comparison, operator, number, ISO date, boolean and condition of engine/exchange is changed once. A child process imports the
 changed module in place of the real one and runs the tests that answer for it until the first failure; survivors are listed.

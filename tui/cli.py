@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 EXIT_INTERRUPTED = 130
-SMALLEST = (20, 5)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

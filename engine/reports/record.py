@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.core.journal import CycleState
 from engine.core.order import Fill
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, Units, from_units, plain
@@ -213,7 +212,3 @@ def alert_record(item: AlertBook) -> Json:
 
 def _fraction(ppm: int) -> str:
     return f"{from_units(ppm, PPM).normalize():f}"
-
-
-FINISHED = frozenset({CycleState.COMPLETED, CycleState.SKIPPED, CycleState.ABSTAINED})
-"""Endings that are no failure: exit code 0."""
