@@ -25,6 +25,7 @@ from engine.engine import Engine
 from engine.store import books
 
 HOURS_A_SESSION = 4
+PAUSE = 0.04  # seconds; a model call's thread lives less, so no two readings in a row see the same one
 FIRST, LAST = date(2020, 2, 4), date(2020, 6, 16)
 
 
@@ -34,7 +35,7 @@ class Reading:
 
     cycles: int
     rss_mb: float
-    threads: int
+    threads: frozenset[int]
     descriptors: int
 
 
@@ -48,7 +49,7 @@ def main() -> int:
     began = time.monotonic()
     readings = soak(options.hours, options.schedule)
     for one in readings[:: max(1, len(readings) // 12)]:
-        print(f"{one.cycles:7,} cycles  {one.rss_mb:7.1f} MB  {one.threads:3} threads  {one.descriptors:3} descriptors")
+        print(f"{one.cycles:7,} cycles  {one.rss_mb:7.1f} MB  {len(one.threads):3} threads  {one.descriptors:3} descriptors")
     faults = grown(readings, options.max_growth_mb)
     print(
         f"{options.hours} simulated hours, {readings[-1].cycles:,} cycles in {time.monotonic() - began:.0f} s; {faults or 'flat'}"
@@ -59,7 +60,8 @@ def main() -> int:
 def grown(readings: list[Reading], most_mb: float) -> str:
     """What grew from the second quarter, when all is loaded, to the last; '' for nothing.
 
-    The least of each quarter counts: a connection that is open at the moment of a reading is no leak, one that is never closed is.
+    What every reading of a quarter has counts: a model call's thread or a connection that is open at one moment is no leak, one
+    that never ends is. Descriptors have no name that is not used again, so the least of a quarter stands for them.
     """
     quarter = max(1, len(readings) // 4)
     warm, late = readings[quarter : 2 * quarter], readings[-quarter:]
@@ -67,15 +69,16 @@ def grown(readings: list[Reading], most_mb: float) -> str:
     before, after = min(one.rss_mb for one in warm), min(one.rss_mb for one in late)
     if after - before > most_mb:
         said.append(f"memory grew from {before:.1f} to {after:.1f} MB")
-    for name in ("threads", "descriptors"):
-        first, last = (min(getattr(one, name) for one in part) for part in (warm, late))
+    lasting = [len(frozenset.intersection(*(one.threads for one in part))) for part in (warm, late)]
+    least = [min(one.descriptors for one in part) for part in (warm, late)]
+    for name, (first, last) in (("threads", lasting), ("descriptors", least)):
         if last > first:
             said.append(f"{name} grew from {first} to {last}")
     return "; ".join(said)
 
 
 def soak(hours: int, schedule: str) -> list[Reading]:
-    """Run `hours` trading hours of the sample market in one ledger, with a reading four times a second."""
+    """Run `hours` trading hours of the sample market in one ledger, with a reading at each `PAUSE`."""
     sessions = -(-hours // HOURS_A_SESSION)
     readings: list[Reading] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +88,7 @@ def soak(hours: int, schedule: str) -> list[Reading]:
         engine.start()
         try:
             closes = 0
-            while closes < sessions and not engine.drained.wait(0.25):
+            while closes < sessions and not engine.drained.wait(PAUSE):
                 with books(home) as view:
                     closes = sum(1 for point in view.equity("demo", limit=5_000) if not point.cycle_id)
                     cycles = view.cycle_count("demo")
@@ -103,7 +106,8 @@ def reading(cycles: int) -> Reading:
     """This process, now; Linux tells it in /proc."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     descriptors = len(list(Path("/proc/self/fd").iterdir())) - 1
-    return Reading(cycles, pages * os.sysconf("SC_PAGE_SIZE") / 1e6, threading.active_count(), descriptors)
+    threads = frozenset(thread.native_id or 0 for thread in threading.enumerate())
+    return Reading(cycles, pages * os.sysconf("SC_PAGE_SIZE") / 1e6, threads, descriptors)
 
 
 if __name__ == "__main__":
