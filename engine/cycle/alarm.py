@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from engine.core.clock import Clock
@@ -27,7 +28,9 @@ class Alarm:
         self._fatal = fatal
         self._clock = clock
         self._every_s = every_s
-        self._scheduler = BackgroundScheduler(timezone="UTC", daemon=True)
+        self._scheduler = BackgroundScheduler(
+            {"apscheduler.timezone": "UTC"}, executors={"default": ThreadPoolExecutor(1)}, daemon=True
+        )
         self._last_wall = clock.now().timestamp()
         self._last_monotonic = time.monotonic()
 
@@ -35,7 +38,8 @@ class Alarm:
         """Begin to ring."""
         self._scheduler.add_listener(self._failed, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         job = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
-        self._scheduler.add_job(self._ring, "interval", seconds=self._every_s, id="heartbeat", **job)
+        first = self._clock.now()  # at once, so that every thread there will be is there from the start
+        self._scheduler.add_job(self._ring, "interval", seconds=self._every_s, id="heartbeat", next_run_time=first, **job)
         self._scheduler.start()
 
     def stop(self) -> None:
