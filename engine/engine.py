@@ -10,31 +10,22 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
+from engine.building import Closer, build_named_model, build_tape, mandate_of
 from engine.commands import Commands, halt_file
-from engine.config import Config, DeskConfig, ModelConfig, secret
+from engine.config import Config, DeskConfig
 from engine.core.clock import Clock
 from engine.core.errors import ConfigError, KanpanError, LedgerError
 from engine.core.journal import Noted, Severity
-from engine.core.units import PPM, UNITS, to_units
-from engine.cycle import Desk, Equipment, Mandate, Runner, resume_point
+from engine.cycle import Desk, Equipment, Runner, resume_point
 from engine.cycle.alarm import Alarm
 from engine.cycle.runner import Job
-from engine.exchange import FeeSchedule
-from engine.feeds.replay import ReplayTape
-from engine.feeds.tape import Tape
-from engine.llm import Model, ModelSpec, OfflineModel, Price, Rates, build_model
 from engine.llm.prompts import builtin
 from engine.publish import DeskFace, Publisher
 from engine.retention import cut_offs, let_go
-from engine.risk import Policy
 from engine.state import State
 from engine.store import Ledger
-from engine.store.bars import BarStore
-from engine.store.sample import sample_dir
 from engine.watching import Monitor, Voice
 
 RESTORED_ENTRIES = 600
@@ -178,7 +169,7 @@ class Engine:
             cycles = books.cycle_count(name)
             curve = books.equity(name, limit=5_000)
             entries = books.entries(max(0, books.head() - RESTORED_ENTRIES), limit=RESTORED_ENTRIES)
-        tape = self._tape(desk, resume.date() if resume is not None else None)
+        tape = build_tape(desk, self.home, resume.date() if resume is not None else None)
         cancelled = self._cancelled[name] = threading.Event()
         equipment = Equipment(
             ledger=ledger,
@@ -213,10 +204,6 @@ class Engine:
             ended=lambda reason: self._desk_ended(name, reason),
             drained=lambda: self._desk_drained(name),
         )
-
-    def _tape(self, desk: DeskConfig, resume: date | None) -> Tape:
-        start = max(desk.replay.start, resume or desk.replay.start)
-        return ReplayTape(BarStore.load(sample_dir()), start=start, end=desk.replay.end)
 
     # -- what happens -----------------------------------------------------------------------------------------------------
 
@@ -282,113 +269,3 @@ class Engine:
             self._desk_ended(name, reason)
         for runner in self._runners.values():
             runner.stop()
-
-
-@runtime_checkable
-class Closer(Protocol):
-    """Something to be closed at the end."""
-
-    def close(self) -> None:
-        """Let it go."""
-        ...
-
-
-def build_named_model(
-    name: str, config: Config, environ: Mapping[str, str], clock: Clock, closers: list[Closer], *, pace_s: float = 0.0
-) -> Model:
-    """The model a configuration calls `name`; what must be closed afterwards is added to `closers`. Raises KanpanError."""
-    settings = config.model_named(name)
-    if settings.provider == "offline":
-        return OfflineModel(name=name, pace_s=pace_s)
-    model = build_model(model_spec(name, settings, secret(name, settings, environ)), clock)
-    if isinstance(model, Closer):
-        closers.append(model)
-    return model
-
-
-_FRACTIONS = (
-    "max_weekly_loss", "max_leverage", "max_cluster", "cluster_correlation", "max_volatility", "max_var", "min_edge", "stop_loss",
-    "take_profit", "trailing", "give_back", "size", "kelly_cap", "risk_per_trade", "volatility_target",
-)  # fmt: skip
-_COUNTS = (
-    "max_losing_streak", "cooling_off", "max_entries_cycle", "max_entries_day", "reentry_cooldown", "min_holding",
-    "max_orders_minute", "time_stop",
-)  # fmt: skip
-
-
-def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
-    """A desk's configuration in exact numbers; raises ConfigError where an amount is finer than the market's money."""
-    units = UNITS[desk.market]
-    try:
-        cash = to_units(desk.cash, units.money)
-        policy = Policy(
-            max_position_ppm=desk.risk.ppm("max_position"),
-            max_gross_ppm=desk.risk.ppm("max_gross"),
-            max_sector_ppm=desk.risk.ppm("max_sector"),
-            max_daily_loss_ppm=desk.risk.ppm("max_daily_loss"),
-            max_drawdown_ppm=desk.risk.ppm("max_drawdown"),
-            cash_reserve=to_units(desk.risk.cash_reserve, units.money),
-            min_order=to_units(desk.risk.min_order, units.money),
-            max_volume_share_ppm=desk.risk.ppm("max_volume_share"),
-            allow_st=desk.risk.allow_st,
-            blacklist=frozenset(desk.risk.blacklist),
-            **{f"{name}_ppm": desk.risk.ppm(name) for name in _FRACTIONS},
-            **{name: getattr(desk.risk, name) for name in _COUNTS},
-            sizing=desk.risk.sizing,
-            on_daily_loss=desk.risk.on_daily_loss,
-            on_weekly_loss=desk.risk.on_weekly_loss,
-            on_drawdown=desk.risk.on_drawdown,
-        )
-        fees = FeeSchedule(
-            commission_ppm=int(desk.fees.commission_rate * PPM),
-            minimum=to_units(desk.fees.commission_min, units.money),
-            all_in=desk.fees.all_in,
-        )
-    except ValueError as error:
-        raise ConfigError(f"desk.{name}: {error}") from None
-    if cash <= 0:
-        raise ConfigError(f"desk.{name}.cash: must be positive")
-    return Mandate(
-        desk=name,
-        market=desk.market,
-        symbols=desk.universe.symbols,
-        top=desk.universe.top,
-        by=desk.universe.by,
-        strategy=desk.strategy,
-        prompt_id=desk.prompt,
-        schedule=desk.schedule,
-        history_days=desk.history_days,
-        deadline_s=desk.deadline_s,
-        cash=cash,
-        policy=policy,
-        fees=fees,
-        language=language,
-        config_text=desk.canonical(),
-        config_hash=desk.digest(),
-        confirm_s=desk.confirm_s if desk.mode == "confirm" else 0,
-    )
-
-
-def model_spec(name: str, settings: ModelConfig, key: str) -> ModelSpec:
-    """What the llm room needs to build a model; the key stays in memory."""
-    price = None
-    if settings.price is not None:
-        listed = settings.price
-        cached = listed.input if listed.cached is None else listed.cached
-        rates = Rates(Decimal(listed.input), Decimal(cached), Decimal(listed.output), listed.per)
-        price = Price(listed.currency, rates, listed.as_of.isoformat() if listed.as_of else "")
-    return ModelSpec(
-        name=name,
-        provider=settings.provider,
-        base_url=settings.base_url,
-        model=settings.model,
-        api_key=key or None,
-        timeout_s=settings.timeout_s,
-        price=price,
-        extra_body=settings.extra_body,
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-    )
-
-
-__all__ = ["Engine", "KanpanError", "mandate_of", "model_spec"]

@@ -13,7 +13,6 @@ from datetime import datetime
 from datetime import time as time_of_day
 from pathlib import Path
 
-from engine.alert_settings import AlertsConfig
 from engine.alerts import (
     Postman,
     Quiet,
@@ -27,6 +26,7 @@ from engine.alerts import (
     plain_words,
 )
 from engine.commands import Commands
+from engine.config.alerts import AlertsConfig
 from engine.core.clock import Clock
 from engine.core.errors import LedgerError
 from engine.core.journal import AlertRaised, Record, Severity

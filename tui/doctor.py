@@ -55,7 +55,7 @@ def examine(settings: Settings) -> Iterator[Line]:
 
 
 def _models(settings: Settings) -> Iterator[Line]:
-    from engine.engine import model_spec
+    from engine.building import model_spec
 
     for name in sorted({model for desk in settings.config.desk.values() for model in desk.models}):
         model = settings.config.model_named(name)

@@ -10,13 +10,13 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from engine.building import mandate_of
 from engine.config import DeskConfig
 from engine.core.clock import SystemClock
 from engine.core.errors import ConfigError, KanpanError, OutsideError
 from engine.core.text import safe_text
 from engine.core.units import PPM, from_units, plain
 from engine.cycle import Mandate
-from engine.engine import mandate_of
 from engine.replay import Replay, rerun_inputs
 from engine.reports.record import order_record, units_of
 from engine.store import Books, ModelCall, books
@@ -92,7 +92,7 @@ def _cut(text: str, other: str) -> str:
 
 
 def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
-    from engine.engine import build_named_model
+    from engine.building import build_named_model
     from engine.llm import ask_and_parse, render
     from engine.risk import judge
     from engine.strategies import Opinion, agree

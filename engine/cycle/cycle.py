@@ -20,7 +20,6 @@ from engine.core.journal import (
     CycleMoved,
     CycleState,
     DecisionsMade,
-    ItemRejected,
     OrderCreated,
     OrderMoved,
     Record,
@@ -33,9 +32,9 @@ from engine.core.order import OrderStatus
 from engine.core.past import Past
 from engine.core.text import safe_text
 from engine.cycle.alerting import ended_alert, reconcile_alert, risk_alerts, state_alert
-from engine.cycle.asking import ask
 from engine.cycle.comparing import compared
 from engine.cycle.confirming import propose, said_in, settled, void
+from engine.cycle.deciding import Abstained, decide
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
 from engine.cycle.steps import (
@@ -44,17 +43,11 @@ from engine.cycle.steps import (
     Standing,
     analyze,
     equity_of,
-    held_weights,
-    offered_in,
     orders_of,
-    own_decisions,
-    prompt_context,
     rule,
 )
-from engine.llm import render
 from engine.risk import Ruling, escalation
 from engine.store.snapshot import Snapshot, write
-from engine.strategies import agree, equal_weight
 
 
 @dataclass(slots=True)
@@ -110,10 +103,6 @@ class _Ambiguous(Exception):
     """The broker's books and the ledger's are not the same; nothing may trade until a person has looked."""
 
 
-class _Abstained(Exception):
-    """No model answered; the cycle ends without a decision."""
-
-
 def run_cycle(scene: Scene, cycle_id: str, trigger: str, slot: datetime) -> CycleState:
     """Run one cycle to its end and return that ending. Raises LedgerError only: then nothing may trade at all."""
     cycle = _Running(scene, cycle_id, trigger=trigger)
@@ -127,7 +116,7 @@ def run_cycle(scene: Scene, cycle_id: str, trigger: str, slot: datetime) -> Cycl
         cycle.confirm()
         cycle.execute()
         return cycle.settle()
-    except _Abstained as reason:
+    except Abstained as reason:
         return cycle.end(CycleState.ABSTAINED, str(reason))
     except _Ambiguous as difference:
         halted = TradingStateMoved(cycle.desk, TradingState.HALTED, str(difference), "rule:reconcile")
@@ -236,25 +225,12 @@ class _Running:
 
     def decide(self, snapshot: Snapshot, seen: Seen) -> tuple[Decision, ...]:
         """Ask the panel, or a rule that needs no model; write the batch down."""
-        scene, mandate = self.scene, self.scene.mandate
-        account = scene.broker.account()
-        rejected: tuple[ItemRejected, ...] = ()
-        if self.trigger in OWN_TRIGGERS:
-            decisions = own_decisions(self.trigger, mandate, snapshot, account, scene.past)
-        elif scene.equipment.recorded is not None:
-            decisions = scene.equipment.recorded.get(self.cycle_id, ())
-        elif mandate.strategy == "baseline":
-            held = held_weights(account, snapshot, seen)
-            decisions = equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm)
-        else:
-            prompt = render(mandate.prompt_id, prompt_context(mandate, snapshot, seen, account))
-            offered = offered_in(snapshot, seen)
-            opinions, rejected, failures = ask(scene.mandate, scene.equipment, self.cycle_id, prompt, offered)
-            if not opinions:
-                raise _Abstained("; ".join(failures) or "no model")
-            decisions = agree(opinions)
-        self._step(CycleState.RISK, DecisionsMade(self.cycle_id, self.desk, decisions, rejected))
-        return decisions
+        scene = self.scene
+        made = decide(
+            scene.mandate, scene.equipment, self.cycle_id, self.trigger, snapshot, seen, scene.broker.account(), scene.past
+        )
+        self._step(CycleState.RISK, DecisionsMade(self.cycle_id, self.desk, made.decisions, made.rejected))
+        return made.decisions
 
     def rule(self, snapshot: Snapshot, seen: Seen, decisions: Sequence[Decision]) -> Ruling:
         """Risk disposes: verdicts and orders in the one transaction that also opens EXECUTING."""

@@ -24,12 +24,13 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests" / "store"), str(PROJECT / "t
 from bench_ledger import raw_fsync  # noqa: E402
 from ledger_stories import CASH, DAY, START, Story, Ticking, cycle_commits, opened  # noqa: E402
 
+from engine.building import mandate_of  # noqa: E402
 from engine.config import Config, DeskConfig, ReplayConfig  # noqa: E402
 from engine.core import ids  # noqa: E402
 from engine.core.clock import SystemClock  # noqa: E402
 from engine.core.journal import CycleClaimed, Record  # noqa: E402
 from engine.core.order import Order  # noqa: E402
-from engine.engine import Engine, mandate_of  # noqa: E402
+from engine.engine import Engine  # noqa: E402
 from engine.replay import Replay  # noqa: E402
 from engine.store import Ledger, books, rebuild  # noqa: E402
 

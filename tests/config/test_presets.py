@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.building import mandate_of
 from engine.config import DeskConfig, load_config
 from engine.core.errors import ConfigError
-from engine.engine import mandate_of
 from tui.presets import PRESETS, write_preset
 
 

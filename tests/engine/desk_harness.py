@@ -11,11 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from engine.building import mandate_of
 from engine.config import DeskConfig
 from engine.core.clock import SimulatedClock
 from engine.core.journal import CycleClaimed, CycleMoved, CycleState, Record
 from engine.cycle import Desk, Equipment, Mandate, resume_point
-from engine.engine import mandate_of
 from engine.feeds.replay import ReplayTape
 from engine.llm import Model, OfflineModel
 from engine.store import Head, Ledger, books

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.building import mandate_of
 from engine.config import Config, DeskConfig, ReplayConfig
 from engine.core.clock import SystemClock
 from engine.core.decision import VerdictResult
 from engine.core.errors import DataError
 from engine.cycle import Mandate
-from engine.engine import Engine, mandate_of
+from engine.engine import Engine
 from engine.replay import Replay, Replayed, rerun_inputs
 from engine.risk import judge
 from engine.store import books

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.building import mandate_of
 from engine.config import Config, DeskConfig, ReplayConfig, RetentionPolicy
 from engine.core.clock import SimulatedClock
 from engine.core.journal import Noted
-from engine.engine import Engine, mandate_of
+from engine.engine import Engine
 from engine.replay import Replay, Replayed
 from engine.store import books
 from engine.store.check import check

@@ -24,10 +24,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from engine.building import mandate_of  # noqa: E402
 from engine.config import load_config  # noqa: E402
 from engine.core.errors import LedgerError  # noqa: E402
 from engine.core.journal import CycleState  # noqa: E402
-from engine.engine import mandate_of  # noqa: E402
 from engine.store import books  # noqa: E402
 from engine.store.check import check  # noqa: E402
 from tests.engine.desk_harness import carry, desk_at, story  # noqa: E402

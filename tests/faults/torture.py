@@ -32,11 +32,12 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import engine.engine
+from engine.building import mandate_of
 from engine.config import Config, DeskConfig, ReplayConfig
 from engine.core.clock import SystemClock
 from engine.core.journal import CycleState, ModelAsked
 from engine.core.order import OPEN_STATUSES
-from engine.engine import Engine, mandate_of
+from engine.engine import Engine
 from engine.replay import Replay
 from engine.store import books
 from engine.store.check import check

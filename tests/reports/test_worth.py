@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.building import mandate_of
 from engine.config import DeskConfig
 from engine.core.errors import DataError
 from engine.core.journal import TradingState, TradingStateMoved
 from engine.core.units import Market
 from engine.cycle import Mandate
-from engine.engine import mandate_of
 from engine.feeds.replay import ReplayTape
 from engine.reports.worth import PROTECT, what_risk_was_worth, worth_record
 from engine.store import books

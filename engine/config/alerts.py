@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from engine.config.strict import Strict
 
 
-class AlertsConfig(BaseModel):
+class AlertsConfig(Strict):
     """What a person wants to hear of, and where: `log`, `stdout`, `stderr`, or `env:NAME`, a variable that holds apprise URLs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
     channels: tuple[str, ...] = ()
     quiet: str = ""

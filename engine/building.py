@@ -1,0 +1,135 @@
+"""From what a person configured to what a desk works with: its mandate in exact numbers, its models, its tape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from engine.config import Config, DeskConfig, ModelConfig, secret
+from engine.core.clock import Clock
+from engine.core.errors import ConfigError
+from engine.core.units import PPM, UNITS, to_units
+from engine.cycle import Mandate
+from engine.exchange import FeeSchedule
+from engine.feeds.replay import ReplayTape
+from engine.feeds.tape import Tape
+from engine.llm import Model, ModelSpec, OfflineModel, Price, Rates, build_model
+from engine.risk import Policy
+from engine.store.bars import BarStore
+from engine.store.sample import sample_dir
+
+
+@runtime_checkable
+class Closer(Protocol):
+    """Something to be closed at the end."""
+
+    def close(self) -> None:
+        """Let it go."""
+        ...
+
+
+def build_named_model(
+    name: str, config: Config, environ: Mapping[str, str], clock: Clock, closers: list[Closer], *, pace_s: float = 0.0
+) -> Model:
+    """The model a configuration calls `name`; what must be closed afterwards is added to `closers`. Raises KanpanError."""
+    settings = config.model_named(name)
+    if settings.provider == "offline":
+        return OfflineModel(name=name, pace_s=pace_s)
+    model = build_model(model_spec(name, settings, secret(name, settings, environ)), clock)
+    if isinstance(model, Closer):
+        closers.append(model)
+    return model
+
+
+_FRACTIONS = (
+    "max_weekly_loss", "max_leverage", "max_cluster", "cluster_correlation", "max_volatility", "max_var", "min_edge", "stop_loss",
+    "take_profit", "trailing", "give_back", "size", "kelly_cap", "risk_per_trade", "volatility_target",
+)  # fmt: skip
+_COUNTS = (
+    "max_losing_streak", "cooling_off", "max_entries_cycle", "max_entries_day", "reentry_cooldown", "min_holding",
+    "max_orders_minute", "time_stop",
+)  # fmt: skip
+
+
+def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
+    """A desk's configuration in exact numbers; raises ConfigError where an amount is finer than the market's money."""
+    units = UNITS[desk.market]
+    try:
+        cash = to_units(desk.cash, units.money)
+        policy = Policy(
+            max_position_ppm=desk.risk.ppm("max_position"),
+            max_gross_ppm=desk.risk.ppm("max_gross"),
+            max_sector_ppm=desk.risk.ppm("max_sector"),
+            max_daily_loss_ppm=desk.risk.ppm("max_daily_loss"),
+            max_drawdown_ppm=desk.risk.ppm("max_drawdown"),
+            cash_reserve=to_units(desk.risk.cash_reserve, units.money),
+            min_order=to_units(desk.risk.min_order, units.money),
+            max_volume_share_ppm=desk.risk.ppm("max_volume_share"),
+            allow_st=desk.risk.allow_st,
+            blacklist=frozenset(desk.risk.blacklist),
+            **{f"{name}_ppm": desk.risk.ppm(name) for name in _FRACTIONS},
+            **{name: getattr(desk.risk, name) for name in _COUNTS},
+            sizing=desk.risk.sizing,
+            on_daily_loss=desk.risk.on_daily_loss,
+            on_weekly_loss=desk.risk.on_weekly_loss,
+            on_drawdown=desk.risk.on_drawdown,
+        )
+        fees = FeeSchedule(
+            commission_ppm=int(desk.fees.commission_rate * PPM),
+            minimum=to_units(desk.fees.commission_min, units.money),
+            all_in=desk.fees.all_in,
+        )
+    except ValueError as error:
+        raise ConfigError(f"desk.{name}: {error}") from None
+    if cash <= 0:
+        raise ConfigError(f"desk.{name}.cash: must be positive")
+    return Mandate(
+        desk=name,
+        market=desk.market,
+        symbols=desk.universe.symbols,
+        top=desk.universe.top,
+        by=desk.universe.by,
+        strategy=desk.strategy,
+        prompt_id=desk.prompt,
+        schedule=desk.schedule,
+        history_days=desk.history_days,
+        deadline_s=desk.deadline_s,
+        cash=cash,
+        policy=policy,
+        fees=fees,
+        language=language,
+        config_text=desk.canonical(),
+        config_hash=desk.digest(),
+        confirm_s=desk.confirm_s if desk.mode == "confirm" else 0,
+    )
+
+
+def model_spec(name: str, settings: ModelConfig, key: str) -> ModelSpec:
+    """What the llm room needs to build a model; the key stays in memory."""
+    price = None
+    if settings.price is not None:
+        listed = settings.price
+        cached = listed.input if listed.cached is None else listed.cached
+        rates = Rates(Decimal(listed.input), Decimal(cached), Decimal(listed.output), listed.per)
+        price = Price(listed.currency, rates, listed.as_of.isoformat() if listed.as_of else "")
+    return ModelSpec(
+        name=name,
+        provider=settings.provider,
+        base_url=settings.base_url,
+        model=settings.model,
+        api_key=key or None,
+        timeout_s=settings.timeout_s,
+        price=price,
+        extra_body=settings.extra_body,
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+    )
+
+
+def build_tape(desk: DeskConfig, home: Path, resume: date | None) -> Tape:
+    """The tape a desk reads, from the day on which it left off. Raises KanpanError."""
+    start = max(desk.replay.start, resume or desk.replay.start)
+    return ReplayTape(BarStore.load(sample_dir()), start=start, end=desk.replay.end)

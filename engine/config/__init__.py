@@ -1,0 +1,24 @@
+"""Settings and desks, from kanpan.toml, the environment and the command line."""
+
+from engine.config.desk import FEEDS, STRATEGIES, DeskConfig, ReplayConfig, Universe
+from engine.config.load import environment, load_config, secret
+from engine.config.model import ModelConfig, ModelPrice
+from engine.config.policy import FeePolicy, RiskPolicy
+from engine.config.settings import Config, RetentionPolicy
+
+__all__ = [
+    "FEEDS",
+    "STRATEGIES",
+    "Config",
+    "DeskConfig",
+    "FeePolicy",
+    "ModelConfig",
+    "ModelPrice",
+    "ReplayConfig",
+    "RetentionPolicy",
+    "RiskPolicy",
+    "Universe",
+    "environment",
+    "load_config",
+    "secret",
+]

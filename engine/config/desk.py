@@ -1,0 +1,124 @@
+"""`[desk.NAME]`: one mandate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import date, time
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from engine.config.policy import FeePolicy, RiskPolicy
+from engine.config.strict import Amount, Strict
+from engine.core.units import UNITS, Market, to_units
+
+FEEDS = ("replay",)
+STRATEGIES = ("panel", "baseline")
+
+
+class Universe(Strict):
+    """Which instruments a desk looks at: named `symbols`, or the `top` of the market `by` a metric."""
+
+    symbols: tuple[str, ...] = ()
+    top: int = Field(default=50, ge=1, le=6_000)
+    by: Literal["amount", "volume", "change"] = "amount"
+
+
+class ReplayConfig(Strict):
+    """Which stretch of the store a `replay` feed plays; `speed` is market seconds in one real second (0 = as fast as it can)."""
+
+    start: date = date(2020, 2, 4)
+    end: date = date(2020, 6, 16)
+    speed: float = Field(default=1_800, ge=0, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _forwards(self) -> ReplayConfig:
+        if self.start > self.end:
+            raise ValueError(f"starts on {self.start}, after its end on {self.end}")
+        return self
+
+
+class DeskConfig(Strict):
+    """One mandate: a market, a universe, a strategy, a panel of models, a schedule, a risk policy, a paper account."""
+
+    market: Market = Market.ASHARE
+    universe: Universe = Universe()
+    feed: tuple[str, ...] = ("replay",)
+    strategy: str = "panel"
+    prompt: str = "ashare-daily"
+    models: tuple[str, ...] = ("offline",)
+    schedule: str = "at 09:20"
+    mode: Literal["auto", "confirm"] = "auto"
+    confirm_s: int = Field(default=120, ge=5, le=3_600)
+    cash: Annotated[Amount, Field(gt=0)] = Decimal(1_000_000)
+    history_days: int = Field(default=120, ge=30, le=1_000)
+    deadline_s: float = Field(default=60, gt=0, le=1_800)
+    replay: ReplayConfig = ReplayConfig()
+    fees: FeePolicy = FeePolicy()
+    risk: RiskPolicy = RiskPolicy()
+
+    @field_validator("schedule")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        if not re.fullmatch(r"at \d\d:\d\d(, ?\d\d:\d\d)*|every \d{1,3}m in session|manual", value):
+            raise ValueError('must read "at 09:20, 14:50", "every 5m in session" or "manual"')
+        if value.startswith("every") and int(re.sub(r"\D", "", value)) == 0:
+            raise ValueError("every 0 minutes is not a schedule")
+        for moment in re.findall(r"\d\d:\d\d", value):
+            try:
+                time.fromisoformat(moment)
+            except ValueError:
+                raise ValueError(f"{moment} is not a time of day") from None
+        return value
+
+    @field_validator("feed")
+    @classmethod
+    def _known_feed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in FEEDS]
+        if unknown or not value:
+            raise ValueError(f"unknown feed {unknown[0] if unknown else '(none)'}; this version has: {', '.join(FEEDS)}")
+        return value
+
+    @field_validator("strategy")
+    @classmethod
+    def _known_strategy(cls, value: str) -> str:
+        if value not in STRATEGIES:
+            raise ValueError(f"unknown strategy {value}; this version has: {', '.join(STRATEGIES)}")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_market(cls, value: Any) -> Any:
+        """What a policy leaves out follows the market: 10 % a name where it is crypto."""
+        if not isinstance(value, dict) or value.get("market") != Market.CRYPTO:
+            return value
+        risk = value.get("risk", {})
+        return {**value, "risk": {"max_position": "0.10", **risk}} if isinstance(risk, dict) else value
+
+    @model_validator(mode="after")
+    def _possible(self) -> DeskConfig:
+        if self.market is not Market.ASHARE and "replay" in self.feed:
+            raise ValueError(f"market {self.market}: the feed replay plays A-shares only")
+        if self.strategy == "panel" and not self.models:
+            raise ValueError("models: the strategy panel needs at least one")
+        twice = [model for model in self.models if self.models.count(model) > 1]
+        if twice:
+            raise ValueError(f"models: {twice[0]} is named twice")
+        amounts = {"cash": self.cash, "risk.cash_reserve": self.risk.cash_reserve, "risk.min_order": self.risk.min_order}
+        for name, amount in {**amounts, "fees.commission_min": self.fees.commission_min}.items():
+            try:
+                to_units(amount, UNITS[self.market].money)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        return self
+
+    def canonical(self) -> str:
+        """Canonical JSON of everything that decides, for the journal and its hash; it holds no secret."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    def digest(self) -> str:
+        """SHA-256 of `canonical()`."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
