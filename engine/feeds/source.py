@@ -1,8 +1,8 @@
 """What an outside source of market data is: requests it makes, tables it returns, and the one error it may raise.
 
 adapter.quotes_request(symbols) ──► Request ──fetch──► body ──► adapter.parse_quotes(body, known_at) ──► QUOTE_TABLE
-Adapters only parse and normalise: integers in core units, symbols with their market, Beijing or UTC instants, `source` and `known_at`
-on every row. Fetching, pacing and falling back belong to the ladder.
+Adapters only parse and normalise: integers in core units, symbols with their market, Beijing or UTC instants, `source` and
+`known_at` on every row. Fetching, pacing and falling back belong to the ladder.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ QUOTE_TABLE = pl.Schema(
     }
 )
 """One row a symbol, sorted by symbol: `core.market.Quote` in the same units (0 = the source had none), and what screening wants:
-`industry` ('' unknown), `turnover_ppm` (换手率; null unknown), `float_cap` in whole currency (null unknown), `list_date` (null unknown).
+`industry` ('' unknown), `turnover_ppm` (换手率), `float_cap` in whole currency and `list_date`, null where unknown.
 `known_at` is the source's own time of the row, never later than when the body arrived."""
 
 SECURITY_TABLE = pl.Schema(
