@@ -93,6 +93,8 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
         top=desk.universe.top,
         by=desk.universe.by,
         strategy=desk.strategy,
+        baseline=desk.baseline,
+        baseline_turnover_ppm=int(desk.baseline_turnover * PPM),
         prompt_id=desk.prompt,
         schedule=desk.schedule,
         history_days=desk.history_days,

@@ -38,13 +38,13 @@ from engine.core.order import OrderStatus
 from engine.core.person import ConfirmAsked, OrderAnswered
 from engine.core.units import PPM, UNITS, Units
 from engine.cycle import Mandate
+from engine.cycle.benchmarks import benchmark
 from engine.cycle.confirming import AMENDED, said_in, settled
 from engine.cycle.steps import (
     OWN_TRIGGERS,
     Seen,
     Standing,
     analyze,
-    held_weights,
     instruments_in,
     offered_in,
     orders_of,
@@ -61,7 +61,7 @@ from engine.risk import View
 from engine.store import Books, Entry
 from engine.store.codec import encode
 from engine.store.snapshot import Snapshot, kept, read
-from engine.strategies import Opinion, agree, equal_weight
+from engine.strategies import Opinion, agree
 
 PAGE = 5_000
 _SPOKEN = frozenset({"ok", "recovered", "repaired"})
@@ -286,8 +286,7 @@ class Replay:
             own = own_decisions(past.claimed.trigger, mandate, snapshot, account, past.before.past)
             return DecisionsMade(name, self._desk, own, ())
         if mandate.strategy == "baseline":
-            held = held_weights(account, snapshot, seen)
-            return DecisionsMade(name, self._desk, equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm), ())
+            return DecisionsMade(name, self._desk, benchmark(mandate, name, snapshot, seen, account), ())
         offered = offered_in(snapshot, seen)
         first = past.asked.get(0)
         spoken_in = first.prompt_id.rpartition(".")[2] if first is not None else mandate.language

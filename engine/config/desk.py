@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from engine.config.policy import FeePolicy, RiskPolicy
-from engine.config.strict import Amount, Strict
+from engine.config.strict import Amount, Multiple, Strict
 from engine.core.units import UNITS, Market, to_units
 
 FEEDS = ("replay",)
@@ -48,6 +48,8 @@ class DeskConfig(Strict):
     universe: Universe = Universe()
     feed: tuple[str, ...] = ("replay",)
     strategy: str = "panel"
+    baseline: Literal["equal", "momentum", "random", "hold"] = "equal"
+    baseline_turnover: Multiple = Decimal(12)
     prompt: str = "ashare-daily"
     models: tuple[str, ...] = ("offline",)
     schedule: str = "at 09:20"

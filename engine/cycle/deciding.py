@@ -12,11 +12,12 @@ from engine.core.decision import Decision
 from engine.core.journal import ItemRejected
 from engine.core.past import Past
 from engine.cycle.asking import ask
+from engine.cycle.benchmarks import benchmark
 from engine.cycle.mandate import Equipment, Mandate
-from engine.cycle.steps import OWN_TRIGGERS, Seen, held_weights, offered_in, own_decisions, prompt_context
+from engine.cycle.steps import OWN_TRIGGERS, Seen, offered_in, own_decisions, prompt_context
 from engine.llm import render
 from engine.store.snapshot import Snapshot
-from engine.strategies import agree, equal_weight
+from engine.strategies import agree
 
 
 class Abstained(Exception):
@@ -47,8 +48,7 @@ def decide(
     if equipment.recorded is not None:
         return Made(equipment.recorded.get(cycle_id, ()))
     if mandate.strategy == "baseline":
-        held = held_weights(account, snapshot, seen)
-        return Made(equal_weight(seen.candidates, held, gross_ppm=mandate.policy.max_gross_ppm))
+        return Made(benchmark(mandate, cycle_id, snapshot, seen, account))
     prompt = render(mandate.prompt_id, prompt_context(mandate, snapshot, seen, account))
     opinions, rejected, failures = ask(mandate, equipment, cycle_id, prompt, offered_in(snapshot, seen))
     if not opinions:

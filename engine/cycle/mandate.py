@@ -48,6 +48,8 @@ class Mandate:
     """How long a person has to answer for each cycle's orders, real seconds; 0 where orders leave by themselves."""
     rules: tuple[Rule, ...] = RULES
     protected: bool = True
+    baseline: str = "equal"
+    baseline_turnover_ppm: int = 0
 
 
 class Observer(Protocol):
