@@ -64,7 +64,8 @@ class FeedError(OutsideError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET. `host` is looked up by the fetcher (a test server stands in for it); `weight` is what it takes from the bucket."""
+    """One GET, or one POST where there is a `form`. `host` is looked up by the fetcher (a test server stands in for it); `weight` is
+    what it takes from the bucket."""
 
     host: str
     path: str
@@ -72,6 +73,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     scheme: str = "https"
     weight: int = 1
+    form: tuple[tuple[str, str], ...] = ()
 
 
 class Fetch(Protocol):
@@ -184,4 +186,18 @@ class SecuritySource(Protocol):
 
     def securities(self, fetch: Fetch, now: datetime) -> pl.DataFrame:
         """SECURITY_TABLE, whole. Raises FeedError."""
+        ...
+
+
+class FundingSource(Protocol):
+    """Funding and open interest of perpetuals."""
+
+    name: str
+
+    def funding(self, fetch: Fetch, symbol: str, first: date, last: date, now: datetime) -> pl.DataFrame:
+        """FUNDING_TABLE: what was paid on the UTC days `first` to `last`. Raises FeedError."""
+        ...
+
+    def open_interest(self, fetch: Fetch, symbol: str, interval: str, first: date, last: date, now: datetime) -> pl.DataFrame:
+        """OPEN_INTEREST_TABLE at every `interval` of those days, as far back as the source remembers. Raises FeedError."""
         ...
