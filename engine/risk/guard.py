@@ -6,6 +6,7 @@ decisions ──► exits first, then entries by confidence ──► RULES top 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -44,12 +45,14 @@ def judge(
     verdicts: list[Verdict] = []
     proposals: list[Proposal] = []
     view = replace(view, fees=schedule, policy_problem=policy.problem())
+    table = {True: list(rules), False: [rule for rule in rules if not rule.entries_only]}
     for wish in _ranked(view, decisions):
         if wish.decision.intent is Intent.HOLD:
             verdicts.append(_allow(wish, "HOLD"))
             continue
-        findings, allowed = _through_rules(view, policy, wish, rules)
-        verdicts += [finding.verdict(rule, step) for rule, finding, step in findings]
+        findings, allowed = _through_rules(view, policy, wish, table[wish.entry])
+        for rule, finding, step in findings:
+            verdicts.append(finding.verdict(rule, step))
         if allowed is None:
             continue
         try:
@@ -71,48 +74,66 @@ def judge(
 
 
 def _ranked(view: View, decisions: Iterable[Decision]) -> list[Wish]:
-    wishes = [_wish(view, decision) for decision in decisions]
-    return sorted(wishes, key=lambda wish: (wish.entry, -wish.decision.confidence_ppm, wish.symbol))
+    """Exits before entries, then by confidence and symbol."""
+    ways: tuple[list[Wish], list[Wish]] = ([], [])
+    for decision in decisions:
+        wish = _wish(view, decision)
+        ways[wish.entry].append(wish)
+    for way in ways:
+        way.sort(key=_rank)
+    return ways[False] + ways[True]
+
+
+def _rank(wish: Wish) -> tuple[int, str]:
+    return -wish.decision.confidence_ppm, wish.decision.instrument
 
 
 def _wish(view: View, decision: Decision) -> Wish:
     """Where the intent says the weight should go: HOLD stays, EXIT goes to nothing, whatever number came with them."""
-    try:
-        current = view.weight(decision.instrument)
-    except (KeyError, ValueError):
-        current = 0  # the rules deny it by name
-    match decision.intent:
-        case Intent.HOLD:
-            target = current
-        case Intent.EXIT:
-            target = 0
-        case Intent.REDUCE:
-            target = min(current, decision.target_weight_ppm)
-        case _:
-            target = max(current, decision.target_weight_ppm)
+    symbol, current = decision.instrument, 0
+    if symbol in view.account.positions or symbol in view.planned:
+        with contextlib.suppress(KeyError, ValueError):  # a name without a price: the rules deny it by name
+            current = view.weight(symbol)
+    intent = decision.intent
+    if intent is Intent.HOLD:
+        target = current
+    elif intent is Intent.EXIT:
+        target = 0
+    elif intent is Intent.REDUCE:
+        target = min(current, decision.target_weight_ppm)
+    else:
+        target = max(current, decision.target_weight_ppm)
     return Wish(decision, current, target)
 
 
 def _through_rules(
-    view: View, policy: Policy, wish: Wish, rules: Sequence[Rule]
+    view: View, policy: Policy, wish: Wish, rules: list[Rule]
 ) -> tuple[list[tuple[Rule, Finding, Wish]], Wish | None]:
-    """Every finding with the wish it met, and the wish that is left; None where it was denied."""
+    """Every finding with the wish it met, and the wish that is left; None where it was denied.
+
+    A clamp makes an entry smaller and never an exit, so `rules`, those of its direction, hold to the end. A rule that is asked
+    `once` and has nothing to say leaves the list.
+    """
     findings: list[tuple[Rule, Finding, Wish]] = []
-    entry = wish.entry  # a clamp makes an entry smaller and never an exit
+    silent: list[Rule] = []
+    left: Wish | None = wish
     for rule in rules:
-        if rule.entries_only and not entry:
-            continue
         try:
             finding = rule.check(view, policy, wish)
         except UNEVALUABLE as error:
             finding = _unevaluable(wish, error)
         if finding is None:
+            if rule.once:
+                silent.append(rule)
             continue
         findings.append((rule, finding, wish))
         if finding.result is not VerdictResult.CLAMP:
-            return findings, None
-        wish = Wish(wish.decision, wish.current_ppm, finding.allowed_ppm)
-    return findings, wish
+            left = None
+            break
+        left = wish = Wish(wish.decision, wish.current_ppm, finding.allowed_ppm)
+    for rule in silent:
+        rules.remove(rule)
+    return findings, left
 
 
 def _unevaluable(wish: Wish, error: Exception) -> Finding:

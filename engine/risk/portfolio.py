@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isqrt
-from operator import mul
+from operator import itemgetter, mul
+from typing import NamedTuple
 
 from engine.core.units import PPM, div_up
 from engine.risk.policy import Policy
@@ -21,6 +22,7 @@ NORMAL_95_PPM = 1_644_854
 """The 95 % quantile of the normal distribution."""
 
 Series = Sequence[int]
+_VALUE = itemgetter(1)
 
 
 def returns_of(view: View, symbol: str) -> Series:
@@ -32,26 +34,37 @@ def returns_of(view: View, symbol: str) -> Series:
 
 
 def correlation_ppm(one: Series, other: Series) -> int:
-    """Pearson's correlation in ppm; 0 where one of them does not move."""
-    return _together(centred(one), centred(other))
+    """Pearson's correlation in ppm; 0 where one of them does not move. Raises ValueError where they differ in length."""
+    return _together(Moments.of(one), Moments.of(other))
 
 
-def centred(moves: Series) -> tuple[tuple[int, ...], int]:
-    """n × each move less their sum, and the sum of the squares of that: exact, where a mean would have to be rounded."""
-    n, total = len(moves), sum(moves)
-    around = tuple([n * move - total for move in moves])
-    return around, sum(map(mul, around, around))
+class Moments(NamedTuple):
+    """Moves with their sum and n² times their variance: exact, where a mean would have to be rounded."""
+
+    moves: Series
+    total: int
+    spread: int
+
+    @staticmethod
+    def of(moves: Series) -> Moments:
+        """Computed once a batch for a name."""
+        total = sum(moves)
+        return Moments(moves, total, len(moves) * sum(map(mul, moves, moves)) - total * total)
 
 
-def _together(one: tuple[tuple[int, ...], int], other: tuple[tuple[int, ...], int]) -> int:
-    alone = one[1] * other[1]
-    return sum(map(mul, one[0], other[0])) * PPM // isqrt(alone) if alone else 0
+def _together(one: Moments, other: Moments) -> int:
+    n = len(one.moves)
+    if n != len(other.moves):
+        raise ValueError(f"{n} sessions of one name, {len(other.moves)} of the other")
+    alone = n * n * one.spread * other.spread
+    shared: int = n * (n * sum(map(mul, one.moves, other.moves)) - one.total * other.total)
+    return shared * PPM // isqrt(alone) if alone else 0
 
 
-def _centred_of(view: View, symbol: str) -> tuple[tuple[int, ...], int]:
-    known = view.centred.get(symbol)
+def _moments_of(view: View, symbol: str) -> Moments:
+    known = view.moments.get(symbol)
     if known is None:
-        known = view.centred[symbol] = centred(returns_of(view, symbol))
+        known = view.moments[symbol] = Moments.of(returns_of(view, symbol))
     return known
 
 
@@ -63,12 +76,12 @@ def max_cluster(view: View, policy: Policy, wish: Wish) -> Finding | None:
     left, inside = view.total - view.values.get(wish.symbol, 0), 0
     if left <= room:
         return None  # even if everything moved together
-    mine = _centred_of(view, wish.symbol)
-    for symbol, value in view.values.items():
+    mine = _moments_of(view, wish.symbol)
+    for symbol, value in sorted(view.values.items(), key=_VALUE, reverse=True):  # the large ones settle it soonest
         if symbol == wish.symbol or not value:
             continue
         left -= value
-        if _together(mine, _centred_of(view, symbol)) >= policy.cluster_correlation_ppm:
+        if _together(mine, _moments_of(view, symbol)) >= policy.cluster_correlation_ppm:
             inside += value
         if inside + left <= room:
             return None  # even if all the rest moved with it
@@ -77,27 +90,14 @@ def max_cluster(view: View, policy: Policy, wish: Wish) -> Finding | None:
     return clamp(wish, "EXPOSURE_CLUSTER", observed, fraction(policy.max_cluster_ppm), policy.max_cluster_ppm - others)
 
 
-def portfolio_returns(view: View, without: str) -> list[int]:
-    """Daily returns of everything held and planned but one name, at today's weights, in ppm²."""
-    known = view.rest.get(without)
-    if known is not None:
-        return known
-    mine, whole = returns_of(view, without), view.portfolio or (0,) * len(returns_of(view, without))
-    weight = view.values.get(without, 0) * PPM // view.equity
-    view.rest[without] = rest = [total - weight * move for total, move in zip(whole, mine, strict=True)]
-    return rest
-
-
 def deviation_ppm(moves: Series) -> int:
     """Standard deviation of a portfolio's returns (ppm²) a session, in ppm."""
-    n, total = len(moves), sum(moves)
-    return isqrt((n * sum(map(mul, moves, moves)) - total * total) // (n * (n - 1))) // PPM
+    return _deviation(Moments.of(moves))
 
 
 def volatility_ppm(moves: Series) -> int:
-    """A year's volatility, in ppm of equity."""
-    n, total = len(moves), sum(moves)
-    return isqrt(SESSIONS_A_YEAR * (n * sum(map(mul, moves, moves)) - total * total) // (n * (n - 1))) // PPM
+    """A year's volatility of returns in ppm², in ppm of equity."""
+    return _volatility(Moments.of(moves))
 
 
 def historical_var_ppm(moves: Series) -> int:
@@ -108,40 +108,68 @@ def historical_var_ppm(moves: Series) -> int:
 
 def parametric_var_ppm(moves: Series) -> int:
     """The loss of one session in twenty if returns were normal, in ppm of equity."""
-    mean = sum(moves) // len(moves) // PPM
-    return max(0, deviation_ppm(moves) * NORMAL_95_PPM // PPM - mean)
+    return _parametric_var(Moments.of(moves))
+
+
+def _deviation(of: Moments) -> int:
+    n = len(of.moves)
+    return isqrt(of.spread // (n * (n - 1))) // PPM
+
+
+def _volatility(of: Moments) -> int:
+    n = len(of.moves)
+    return isqrt(SESSIONS_A_YEAR * of.spread // (n * (n - 1))) // PPM
+
+
+def _historical_var(of: Moments) -> int:
+    return historical_var_ppm(of.moves)
+
+
+def _parametric_var(of: Moments) -> int:
+    mean = of.total // len(of.moves) // PPM
+    return max(0, _deviation(of) * NORMAL_95_PPM // PPM - mean)
 
 
 def max_volatility(view: View, policy: Policy, wish: Wish) -> Finding | None:
     """The whole portfolio's volatility with the wish in it."""
-    return _fits(view, wish, "RISK_VOLATILITY", policy.max_volatility_ppm, volatility_ppm)
+    return _fits(view, wish, "RISK_VOLATILITY", policy.max_volatility_ppm, _volatility)
 
 
 def max_var_historical(view: View, policy: Policy, wish: Wish) -> Finding | None:
     """The portfolio's value at risk as its past would have had it."""
-    return _fits(view, wish, "RISK_VAR_HISTORICAL", policy.max_var_ppm, historical_var_ppm)
+    return _fits(view, wish, "RISK_VAR_HISTORICAL", policy.max_var_ppm, _historical_var)
 
 
 def max_var_parametric(view: View, policy: Policy, wish: Wish) -> Finding | None:
     """The portfolio's value at risk if returns were normal."""
-    return _fits(view, wish, "RISK_VAR_PARAMETRIC", policy.max_var_ppm, parametric_var_ppm)
+    return _fits(view, wish, "RISK_VAR_PARAMETRIC", policy.max_var_ppm, _parametric_var)
 
 
-def _fits(view: View, wish: Wish, code: str, limit: int, measure: Callable[[Series], int]) -> Finding | None:
+def _fits(view: View, wish: Wish, code: str, limit: int, measure: Callable[[Moments], int]) -> Finding | None:
     """No finding where the target stays within `limit`; else the largest weight found that does, by halving."""
     if not limit:
         return None
-    others, mine = portfolio_returns(view, wish.symbol), returns_of(view, wish.symbol)
-
-    def at(weight: int) -> int:
-        return measure([rest + weight * move for rest, move in zip(others, mine, strict=True)])
-
-    observed = at(wish.target_ppm)
+    observed = measure(_wished(view, wish))
     if observed <= limit:
         return None
     low, high = wish.current_ppm, wish.target_ppm
-    if at(low) <= limit:
+    if measure(_with(view, wish.symbol, low)) <= limit:
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if at(middle) <= limit else (low, middle)
+            low, high = (middle, high) if measure(_with(view, wish.symbol, middle)) <= limit else (low, middle)
     return clamp(wish, code, fraction(observed), fraction(limit), low)
+
+
+def _wished(view: View, wish: Wish) -> Moments:
+    """The portfolio with the wish in it; three rules ask."""
+    known = view.wished.get((wish.symbol, wish.target_ppm))
+    if known is None:
+        known = view.wished[wish.symbol, wish.target_ppm] = _with(view, wish.symbol, wish.target_ppm)
+    return known
+
+
+def _with(view: View, symbol: str, weight: int) -> Moments:
+    """Daily returns of everything held and planned at today's weights, but one name at `weight`, in ppm²."""
+    mine = returns_of(view, symbol)
+    more = weight - view.values.get(symbol, 0) * PPM // view.equity
+    return Moments.of([total + more * move for total, move in zip(view.portfolio or (0,) * len(mine), mine, strict=True)])

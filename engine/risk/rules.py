@@ -14,10 +14,10 @@ from engine.risk import clamps, edge, gates, locks, portfolio, sizing, throttles
 from engine.risk.view import Check, Finding, Rule, View, Wish, fraction
 
 RULES: tuple[Rule, ...] = (
-    Rule("halt_file", "desk", False, gates.halt_file),
-    Rule("trading_state", "desk", False, gates.trading_state),
-    Rule("policy_valid", "desk", False, gates.policy_valid),
-    Rule("books_reconciled", "desk", False, gates.books_reconciled),
+    Rule("halt_file", "desk", False, gates.halt_file, once=True),
+    Rule("trading_state", "desk", False, gates.trading_state, once=True),
+    Rule("policy_valid", "desk", False, gates.policy_valid, once=True),
+    Rule("books_reconciled", "desk", False, gates.books_reconciled, once=True),
     Rule("instrument_known", "instrument", False, gates.instrument_known),
     Rule("session_open", "instrument", False, gates.session_open),
     Rule("instrument_priced", "instrument", False, gates.instrument_priced),
@@ -26,9 +26,9 @@ RULES: tuple[Rule, ...] = (
     Rule("data_fresh", "instrument", True, gates.data_fresh),
     Rule("blacklist", "instrument", True, gates.blacklist),
     Rule("special_treatment", "instrument", True, gates.special_treatment),
-    Rule("max_daily_loss", "account", True, locks.max_daily_loss),
-    Rule("max_weekly_loss", "account", True, locks.max_weekly_loss),
-    Rule("max_drawdown", "account", True, locks.max_drawdown),
+    Rule("max_daily_loss", "account", True, locks.max_daily_loss, once=True),
+    Rule("max_weekly_loss", "account", True, locks.max_weekly_loss, once=True),
+    Rule("max_drawdown", "account", True, locks.max_drawdown, once=True),
     Rule("losing_streak", "account", True, locks.losing_streak),
     Rule("max_entries_cycle", "desk", True, throttles.max_entries_cycle),
     Rule("max_entries_day", "desk", True, throttles.max_entries_day),

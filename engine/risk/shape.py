@@ -48,7 +48,7 @@ def _entry(view: View, policy: Policy, wish: Wish, schedule: FeeSchedule) -> Pro
     spendable = view.cash_free - policy.cash_reserve
     affordable = max(0, spendable) * units.price * units.quantity // (limit * units.money)
     quantity = floor_quantity(instrument, Side.BUY, min(wanted, affordable), 0, OrderType.LIMIT, view.trading_day)
-    while quantity > 0 and worst_case_cost(instrument, quantity, limit, view.trading_day, schedule) > spendable:
+    while quantity > 0 and (cost := worst_case_cost(instrument, quantity, limit, view.trading_day, schedule)) > spendable:
         smaller = floor_quantity(instrument, Side.BUY, quantity - 1, 0, OrderType.LIMIT, view.trading_day)
         quantity = smaller if smaller < quantity else 0
     if quantity <= 0:
@@ -56,7 +56,6 @@ def _entry(view: View, policy: Policy, wish: Wish, schedule: FeeSchedule) -> Pro
     notional = units.notional(limit, quantity)
     if notional < policy.min_order:
         return Finding("SHAPE_MINIMUM", str(notional), str(policy.min_order), wish.current_ppm, VerdictResult.DENY)
-    cost = worst_case_cost(instrument, quantity, limit, view.trading_day, schedule)
     return Proposal(wish.symbol, Side.BUY, OrderType.LIMIT, quantity, limit, cost)
 
 

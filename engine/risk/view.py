@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
+from operator import mul
+from typing import Any, NamedTuple
 
 from engine.core.account import Account
 from engine.core.decision import Decision, Verdict, VerdictResult
@@ -104,20 +106,18 @@ class View:
     @cached_property
     def portfolio(self) -> tuple[int, ...]:
         """Returns of everything held and planned at today's weights, ppm² a session; raises KeyError where a name has none."""
-        series = [(value * PPM // self.equity, self.returns[symbol]) for symbol, value in self.values.items() if value]
-        total = [0] * min((len(moves) for _, moves in series), default=0)
-        for weight, moves in series:
-            total = [sofar + weight * move for sofar, move in zip(total, moves, strict=True)]
-        return tuple(total)
+        held = [(value * PPM // self.equity, self.returns[symbol]) for symbol, value in self.values.items() if value]
+        weights = [weight for weight, _ in held]
+        return tuple([sum(map(mul, weights, session)) for session in zip(*(moves for _, moves in held), strict=True)])
 
     @cached_property
-    def centred(self) -> dict[str, tuple[tuple[int, ...], int]]:
-        """Returns less their mean (times their number) and the sum of their squares, filled in as names are asked for."""
+    def moments(self) -> dict[str, Any]:
+        """Moments of the names' returns (portfolio.py), filled in as they are asked for."""
         return {}
 
     @cached_property
-    def rest(self) -> dict[str, list[int]]:
-        """`portfolio` without one name, filled in as names are asked for; three rules ask."""
+    def wished(self) -> dict[tuple[str, int], Any]:
+        """Moments of `portfolio` with one name at another weight, filled in as they are asked for."""
         return {}
 
     def committed(self, symbol: str, amount: int, cash: int) -> View:
@@ -134,7 +134,7 @@ class View:
         if not amount:
             return after
         before = self.value(symbol)
-        fresh.pop("rest", None)
+        fresh.pop("wished", None)
         fresh["planned"] = {**self.planned, symbol: self.planned.get(symbol, 0) + amount}
         fresh["entered"] = self.entered + 1
         if "values" in known:
@@ -155,8 +155,7 @@ class View:
         return tuple([total + weight * move for total, move in zip(whole, moves, strict=True)])
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """One decision on its way through the rules: where it stands now and where it may still go, in ppm of equity."""
 
     decision: Decision
@@ -174,8 +173,7 @@ class Wish:
         return self.target_ppm > self.current_ppm
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a rule saw. `allowed_ppm` is the target it leaves; for a denial, where the instrument already stands."""
 
     code: str
@@ -195,14 +193,20 @@ Check = Callable[[View, Policy, Wish], Finding | None]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A named check; `entries_only` rules never stand in the way of an exit."""
+    """A named check; `entries_only` rules never stand in the way of an exit.
+
+    `once` is a check that looks at nothing but the desk and the direction of the wish, and at nothing that an order of the batch
+    changes: what it let pass once it lets pass for the whole batch, and it is not asked again.
+    """
 
     name: str
     scope: str
     entries_only: bool
     check: Check
+    once: bool = False
 
 
+@lru_cache(maxsize=8_192)
 def fraction(ppm: int) -> str:
     """Ppm as a decimal fraction, the way verdicts print weights."""
     whole, rest = divmod(abs(ppm), PPM)
