@@ -299,6 +299,12 @@ def _parser() -> argparse.ArgumentParser:
         ("backup", "DIR", "a sound copy of the ledger in a new directory, also beside a running engine"),
     ):
         add(name, text).add_argument("place", metavar=place)
+    tested = add("backtest", "a desk's strategy over history with its own cycle, rules and fees; models outside are never asked")
+    tested.add_argument("desk_name", nargs="?", metavar="DESK")
+    tested.add_argument("--strategy", metavar="NAME", help="a baseline instead: equal, momentum, random, hold")
+    tested.add_argument("--from", dest="first", metavar="DAY", help="first session (default: the replay's first)")
+    tested.add_argument("--to", dest="last", metavar="DAY", help="last session (default: the replay's last)")
+    tested.add_argument("--against", action="store_true", help="beside the four baselines; the one by lot trades as much")
     report = add("report", "reports from the ledger; --risk: what each rule blocked or cut, and what that made or lost")
     report.add_argument("desk_name", nargs="?", metavar="DESK")
     report.add_argument("--risk", action="store_true", help="replay the desk with each rule left out in turn")

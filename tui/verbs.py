@@ -56,6 +56,10 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             from tui import guard
 
             return guard.run(command, arguments, settings)
+        case "backtest":
+            from tui import backtest
+
+            return backtest.run(arguments, settings)
         case "data":
             from tui.data import sync_calendars
 
