@@ -33,7 +33,7 @@ from engine.core.past import Past
 from engine.core.text import safe_text
 from engine.cycle.alerting import ended_alert, reconcile_alert, risk_alerts, state_alert
 from engine.cycle.comparing import compared
-from engine.cycle.confirming import propose, said_in, settled, void
+from engine.cycle.confirming import late, propose, said_in, settled, void
 from engine.cycle.deciding import Abstained, decide
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
@@ -71,6 +71,10 @@ class Scene:
         for record in records:
             self.past = self.past.after(record)
         self.equipment.observer.recorded(self.mandate.desk, records)
+
+    def sending_at(self) -> datetime | None:
+        """When orders leave: at the instant of the cycle where the market waits for it (None), else now."""
+        return max(self.now, self.equipment.wall.now()) if self.equipment.newest is not None else None
 
     def standing(self) -> Standing:
         """The account, the working orders and the desk's state as they are now; a HALT file is written down before it is obeyed."""
@@ -167,11 +171,10 @@ class _Running:
         return state
 
     def claim(self, trigger: str, slot: datetime) -> None:
-        """Take the slot: from here on the cycle exists."""
+        """Take the slot: from here on the cycle exists, and reconciles first."""
         mandate = self.scene.mandate
         claimed = CycleClaimed(self.cycle_id, self.desk, trigger, slot, self.scene.trading_day, mandate.config_hash)
-        self.scene.write([claimed], key=f"{self.cycle_id}/claim")
-        self._step(CycleState.RECONCILING)
+        self.scene.write([claimed, self._moved(CycleState.RECONCILING)], key=f"{self.cycle_id}/claim")
 
     def reconcile(self) -> None:
         """Compare the broker's account with the ledger's; a difference halts the desk."""
@@ -275,12 +278,16 @@ class _Running:
         word = settled(said, orders, scene.mandate, scene.instruments)
         voided: tuple[OrderMoved, ...] = ()
         if said is not None:
-            prices = {item.order.instrument: scene.broker.last_price(item.order.instrument) for item in word.cleared}
+            priced = scene.equipment.newest or scene.broker.last_price
+            prices = {item.order.instrument: priced(item.order.instrument) for item in word.cleared}
             band = scene.mandate.policy.entry_band_ppm
             voided = void(word.cleared, prices, standing.account, standing.trading_state, band)
+        sent_at = scene.sending_at()
+        if sent_at is not None:
+            voided += late(word.cleared, voided, scene.instruments, sent_at)
         gone = {moved.order_id for moved in voided}
         send = [item.order for item in word.cleared if item.order.order_id not in gone]
-        effects: Effects = scene.broker.submit(send, scene.now)
+        effects: Effects = scene.broker.submit(send, scene.now, sent_at=sent_at)
         self._step(CycleState.SETTLING, *word.denied, *word.created, *voided, *effects.records)
         scene.broker.adopt(effects)
 

@@ -79,9 +79,12 @@ class Anchor:
         first = _parse(os.pread(self._descriptor, SLOT_BYTES, 0))
         self._next_slot = 1 if first is not None and first == newest else 0
 
-    def move(self, head: Head) -> None:
-        """Name `head` durably, over the older slot. Raises OSError, and then the newer slot still stands."""
+    def place(self, head: Head) -> None:
+        """Write `head` over the older slot: what outlives this process, not yet a power cut. Raises OSError; the newer slot stands."""
         _write_all(self._descriptor, _line(head), self._next_slot * SLOT_BYTES)
+
+    def settle(self) -> None:
+        """Make what was placed durable. Raises OSError; until it succeeds, placing again writes to the same slot."""
         _sync(self._descriptor)
         self._next_slot = 1 - self._next_slot
 

@@ -20,6 +20,7 @@ from engine.core.journal import Record
 
 KINDS: dict[str, type[Any]] = {cls.__name__: cls for cls in typing.get_args(Record)}
 Payload = dict[str, Any]
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def decode(kind: str, text: str) -> Record:
 
 def canonical(value: Any) -> str:
     """Canonical JSON: sorted keys, no spaces, no NaN; raises LedgerError when text is not valid Unicode."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = _CANONICAL.encode(value)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -75,19 +76,34 @@ def stamp(at: datetime) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime):
-        return stamp(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if is_dataclass(value) and not isinstance(value, type):
-        cls: Any = type(value)
-        return {name: _plain(getattr(value, name)) for name in _names(cls)}
+    return _flattener(type(value))(value)
+
+
+@functools.cache
+def _flattener(cls: Any) -> Callable[[Any], Any]:
+    """How a value of this very type becomes plain JSON; each type is looked at once."""
+    if issubclass(cls, Enum):
+        return _member_value
+    if issubclass(cls, str | bool | int):
+        return _same
+    if issubclass(cls, tuple):
+        return lambda values: [_plain(item) for item in values]
+    if issubclass(cls, datetime):
+        return stamp
+    if issubclass(cls, date):
+        return date.isoformat
+    if is_dataclass(cls):
+        record_cls: Any = cls
+        names = _names(record_cls)
+        return lambda record: {name: _plain(getattr(record, name)) for name in names}
+    return _refused
+
+
+def _member_value(member: Enum) -> Any:
+    return member.value
+
+
+def _refused(value: Any) -> Any:
     raise LedgerError(f"a record cannot hold a {type(value).__name__}: {value!r}")
 
 

@@ -53,7 +53,7 @@ class Ledger:
         self._connection: sqlite3.Connection | None = None
         self._projector: Projector | None = None
         self._head = EMPTY
-        self._anchored = EMPTY
+        self._anchored = self._placed = EMPTY
         self._anchor_file: chain.Anchor | None = None
         self._busy_since: float | None = None
 
@@ -144,7 +144,10 @@ class Ledger:
             raise LedgerError("the ledger was opened read-only")
         if self._thread is None:
             raise LedgerError("the ledger is closed")
-        return self._thread.submit(self._timed, work).result()
+        done = self._thread.submit(self._timed, work)
+        with suppress(RuntimeError):  # closed meanwhile; the next start anchors what was committed
+            self._thread.submit(self._timed, self._settle_anchor)
+        return done.result()
 
     def _timed(self, work: Callable[[], T]) -> T:
         self._busy_since = time.monotonic()
@@ -179,7 +182,7 @@ class Ledger:
     def _adopt(self, connection: sqlite3.Connection) -> None:
         anchor = chain.read_anchor(self._home)
         self._head = verify_tail(connection, anchor)
-        self._anchored = anchor if anchor is not None else EMPTY
+        self._anchored = self._placed = anchor if anchor is not None else EMPTY
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -209,8 +212,10 @@ class Ledger:
                 self._undo(connection, error)
                 raise
         self._head = head
-        with suppress(OSError):  # the commit stands; the next write must anchor it first or fail
-            self._anchor()
+        if self._anchor_file is not None:
+            with suppress(OSError):  # the commit stands; the next write must anchor it first or fail
+                self._anchor_file.place(head)
+                self._placed = head
         return head.seq
 
     def _append(self, connection: sqlite3.Connection, batch: list[Encoded], key: str, at: str) -> Head:
@@ -247,8 +252,17 @@ class Ledger:
 
     def _anchor(self) -> None:
         if self._anchored != self._head and self._anchor_file is not None:
-            self._anchor_file.move(self._head)
+            self._anchor_file.place(self._head)
+            self._placed = self._head
+            self._anchor_file.settle()
             self._anchored = self._head
+
+    def _settle_anchor(self) -> None:
+        """Flush the anchor of the last commit while the caller already goes on; no other commit begins before."""
+        if self._placed == self._head and self._anchored != self._head and self._anchor_file is not None:
+            with suppress(OSError):  # the next write tries again or fails
+                self._anchor_file.settle()
+                self._anchored = self._head
 
     def _anchor_before_more(self) -> None:
         try:
