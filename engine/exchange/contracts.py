@@ -92,7 +92,7 @@ def contract_from(info: Mapping[str, Any], *, tiers: Sequence[MarginTier] = (), 
             funding_hours=funding_hours,
             tiers=tuple(tiers),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:  # Decimal says ArithmeticError to what is no number
         raise RuleUnknown(f"{symbol}: exchange information not understood: {error}") from None
 
 
