@@ -76,7 +76,8 @@ def stamp(at: datetime) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return _flattener(type(value))(value)
+    cls: Any = type(value)
+    return _flattener(cls)(value)
 
 
 @functools.cache
