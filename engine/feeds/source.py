@@ -45,6 +45,7 @@ class Fault(StrEnum):
     UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
     UNIT = "UNIT"
     FUTURE = "FUTURE"
+    STALE = "STALE"
     DISAGREES = "DISAGREES"
 
 
