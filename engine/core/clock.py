@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+LONGEST_WAIT_S = 1.0
+"""A machine that was suspended, or whose clock was set, is noticed within this."""
 
 
 class Clock(Protocol):
@@ -12,12 +16,25 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
 
+@runtime_checkable
+class WallClock(Clock, Protocol):
+    """A clock that goes by itself, so that one can wait for an instant of it."""
+
+    def wait_until(self, at: datetime, woken: threading.Event) -> None:
+        """Return at `at`, or once `woken` is set, or earlier: whoever waits looks at the clock again."""
+        ...
+
+
 class SystemClock:
     """The machine's clock; the only place in the engine that reads it."""
 
     def now(self) -> datetime:
         """The current instant in UTC."""
         return datetime.now(UTC)
+
+    def wait_until(self, at: datetime, woken: threading.Event) -> None:
+        """Sleep no longer than a second at a time: a sleep does not notice that the clock was set or the machine suspended."""
+        woken.wait(min(max(0.0, (at - self.now()).total_seconds()), LONGEST_WAIT_S))
 
 
 class SimulatedClock:

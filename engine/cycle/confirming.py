@@ -20,7 +20,7 @@ from engine.core.person import Answer, ConfirmAsked, OrderAnswered, ProposedOrde
 from engine.core.units import PPM
 from engine.cycle.mandate import Mandate
 from engine.cycle.steps import Seen, instruments_in, limits_of
-from engine.exchange import Charged, fees, quantity_problem, worst_case_cost
+from engine.exchange import Charged, accepts_orders, calendar, exchange_of, fees, quantity_problem, worst_case_cost
 from engine.store.snapshot import Snapshot
 
 TIMEOUT, REFUSED, AMENDED = "CONFIRM_TIMEOUT", "CONFIRM_REFUSED", "CONFIRM_AMENDED"
@@ -172,4 +172,18 @@ def void(
             denied.append(OrderMoved(order.order_id, order.desk, OrderStatus.DENIED, code))
         else:
             spent += item.reserved
+    return tuple(denied)
+
+
+def late(
+    cleared: Sequence[Cleared], voided: Sequence[OrderMoved], instruments: Mapping[str, Instrument], at: datetime
+) -> tuple[OrderMoved, ...]:
+    """Denials of orders whose session takes none any more at the instant `at` at which they would leave."""
+    gone = {moved.order_id for moved in voided}
+    denied: list[OrderMoved] = []
+    for item in cleared:
+        order, instrument = item.order, instruments[item.order.instrument]
+        open_now = accepts_orders(calendar(instrument.market).phase(at, instrument), exchange_of(instrument))
+        if order.order_id not in gone and not open_now:
+            denied.append(OrderMoved(order.order_id, order.desk, OrderStatus.DENIED, "SESSION_CLOSED"))
     return tuple(denied)

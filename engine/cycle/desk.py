@@ -42,6 +42,8 @@ from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKi
 from engine.store import Books
 
 _A_SECOND = timedelta(seconds=1)
+MISSED_SHOWN = 100
+"""So many missed slots in a row are an entry each."""
 _VOLUME_DAYS = 5
 _CANNOT_TRADE = frozenset({Phase.CLOSED, Phase.LUNCH})
 _CANNOT_SEND = _CANNOT_TRADE | {Phase.PRE_OPEN_GAP}
@@ -68,6 +70,8 @@ class Desk:
         self.equity_peak = mandate.cash
         self.cycles_run = 0
         self.next_slot_shown: datetime | None = None
+        self.ran_until: datetime | None = None
+        """The newest slot that was run or written off, as far as the ledger knows; None for a desk that never ran."""
         self._last_slot: datetime | None = None
         self._distributed: frozenset[str] = frozenset()
         self.past = Past(mandate.desk)
@@ -100,6 +104,7 @@ class Desk:
         begins = [moment - _A_SECOND for moment in (resume, self.equipment.tape.next_at()) if moment is not None]
         own = [cycle.slot for cycle in latest if cycle.trigger not in OWN_TRIGGERS]
         self._last_slot = max(own[:1] + begins, default=None)
+        self.ran_until = max([*own[:1], resume - _A_SECOND]) if resume is not None else None
         if resume is not None:
             self._catch_up(resume)
         scene = self._scene()
@@ -254,6 +259,23 @@ class Desk:
             self._write([claimed, skipped], key=f"{name}/claim")
             return CycleState.SKIPPED
         return self.again(name, slot, trigger)
+
+    def miss(self, slots: Sequence[datetime], reason: str) -> None:
+        """Slots that will never run, written down; beyond MISSED_SHOWN the older ones are one entry that counts them."""
+        told = [(slot, reason) for slot in slots[-MISSED_SHOWN:]]
+        if older := slots[:-MISSED_SHOWN]:
+            told.insert(
+                0, (older[-1], f"{reason}: {len(older)} slots since {older[0].astimezone(self.calendar.zone):%Y-%m-%d %H:%M}")
+            )
+        records: list[Record] = []
+        for slot, why in told:
+            day = self.calendar.local_day(slot)
+            name = cycle_id(self.mandate.desk, self.mandate.market.value, day, slot)
+            claimed = CycleClaimed(name, self.mandate.desk, "schedule", slot, day, self.mandate.config_hash)
+            records += [claimed, CycleMoved(name, self.mandate.desk, CycleState.SKIPPED, why)]
+        if records:
+            self._write(records, key=f"{self.mandate.desk}/missed/{slots[-1]:%Y%m%dT%H%M%SZ}")
+            self.ran_until = slots[-1]
 
     def again(self, name: str, slot: datetime, trigger: str) -> CycleState:
         """The cycle of that name, whatever would block it; a report runs past ones once more in a ledger of its own."""

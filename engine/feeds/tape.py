@@ -12,6 +12,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+import polars as pl
+
 from engine.core.instrument import Instrument
 from engine.core.market import Bar, Quote
 from engine.store.snapshot import Snapshot
@@ -29,15 +31,19 @@ class SessionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QuoteEvent:
-    """A new row of the tape; `bar` is the bar that became known with it, if one did."""
+    """A new row of the tape; `bar` is the bar that became known with it, if one did.
+
+    `arrived` is when a live row reached us, later than the source's own time of it; None where a tape is played again.
+    """
 
     quote: Quote
     bar: Bar | None = None
+    arrived: datetime | None = None
 
     @property
     def at(self) -> datetime:
         """When it could be known."""
-        return self.quote.known_at
+        return self.arrived or self.quote.known_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +94,39 @@ class Tape(Protocol):
 
     def snapshot(self, as_of: datetime, symbols: Sequence[str], *, history_days: int) -> Snapshot:
         """The market of `symbols` as it could be known at `as_of`, with up to `history_days` sessions of bars; raises DataError."""
+        ...
+
+
+class Served(Protocol):
+    """What a ladder answers: a table, who told it, whether it is not to be traded on, and which rows another vendor contradicts."""
+
+    @property
+    def table(self) -> pl.DataFrame: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def stale(self) -> bool: ...
+
+    @property
+    def disputed(self) -> tuple[str, ...]: ...
+
+
+class BarLadder(Protocol):
+    """Sources of bars in order, as far as a tape needs them (ladder.py)."""
+
+    def bars(self, symbol: str, interval: str, first: date, last: date, now: datetime) -> Served:
+        """BAR_SCHEMA of one name from trading day `first` to `last`, from the first source that answers. Raises FeedError."""
+        ...
+
+
+class QuoteLadder(BarLadder, Protocol):
+    """Sources of quotes and bars in order, as far as a live tape needs them (ladder.py)."""
+
+    def quotes(self, symbols: Sequence[str], now: datetime, *, not_before: datetime | None = None) -> Served:
+        """QUOTE_TABLE from the first source that answers with a row newer than `not_before`, or what was remembered, then `stale`.
+
+        All of the market where `symbols` is empty. Raises FeedError.
+        """
         ...
