@@ -16,7 +16,11 @@ from engine.exchange.corporate import CorporateAction
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """An open order and how far it got: filled quantity, number of fills, cash still reserved, what it traded and paid so far."""
+    """An open order and how far it got: filled quantity, number of fills, cash still reserved, what it traded and paid so far.
+
+    `sent_at` is when it left, where that was later than the instant it was decided on (a live desk: models take their time); what
+    was printed before then it has not met.
+    """
 
     order: Order
     status: OrderStatus
@@ -24,6 +28,12 @@ class Working:
     fills: int
     reserved: int
     charged: Charged
+    sent_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """From when on prints count."""
+        return self.sent_at or self.order.created_at
 
     @property
     def remaining(self) -> int:

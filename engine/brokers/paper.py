@@ -88,8 +88,11 @@ class PaperBroker:
 
     # -- orders -----------------------------------------------------------------------------------------------------------
 
-    def submit(self, orders: Sequence[Order], at: datetime) -> Effects:
-        """Send orders at `at`; each is accepted or rejected with its code, in the order given."""
+    def submit(self, orders: Sequence[Order], at: datetime, *, sent_at: datetime | None = None) -> Effects:
+        """Send orders decided on at `at`; each is accepted or rejected with its code, in the order given.
+
+        `sent_at` is when they really leave, where time went on meanwhile.
+        """
         book, records = self._book, list[Record]()
         for order in orders:
             records.append(OrderMoved(order.order_id, self._venue.desk, OrderStatus.SUBMITTED))
@@ -98,7 +101,7 @@ class PaperBroker:
                 records.append(OrderMoved(order.order_id, self._venue.desk, OrderStatus.REJECTED, code))
                 continue
             records.append(OrderMoved(order.order_id, self._venue.desk, OrderStatus.ACCEPTED))
-            working = Working(order, OrderStatus.ACCEPTED, 0, 0, reserved, Charged())
+            working = Working(order, OrderStatus.ACCEPTED, 0, 0, reserved, Charged(), sent_at)
             book = claimed(Book(book.account, {**book.working, order.order_id: working}, book.actions))
         return Effects(tuple(records), book)
 
@@ -170,8 +173,8 @@ class PaperBroker:
 
     def _print(self, working: Working, quote: Quote, bar: Bar | None) -> PrintMet | None:
         """What an order meets at this row of the tape; None where the row is no print it could trade at."""
-        order, instrument = working.order, self._venue.instruments[quote.symbol]
-        if quote.suspended or not quote.last or order.created_at >= quote.known_at:
+        instrument = self._venue.instruments[quote.symbol]
+        if quote.suspended or not quote.last or working.since >= quote.known_at:
             return None
         up, down = self.limits(quote) or (0, 0)
         lot = lot_of(instrument)
@@ -180,7 +183,7 @@ class PaperBroker:
             if not quote.print_volume:
                 available = kernel.participation_cap(self._volumes.get(quote.symbol, 0), AUCTION_SHARE_PPM)
             return PrintMet("auction", 0, 0, 0, quote.last, available, up, down, 0, lot)
-        if bar is None or bar.start < order.created_at:
+        if bar is None or bar.start < working.since:
             return None
         available = kernel.participation_cap(bar.volume, PARTICIPATION_PPM)
         slippage = tick_of(instrument, quote.trading_day)
