@@ -40,12 +40,13 @@ from engine.core.journal import (
 )
 from engine.core.market import Quote
 from engine.core.person import AlertDelivered, AlertUndelivered, ConfirmAsked, OrderAnswered
+from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, from_units, plain
 from engine.exchange import calendar
 from engine.feeds.tape import SessionEvent
 from engine.proposals import proposal_row
-from engine.rows import decision_rows, filled_row, model_row, order_row, position_row, quote_row
+from engine.rows import decision_rows, filled_row, model_row, order_row, position_row, quote_row, strategy_told
 from engine.state import (
     AlertRow,
     DecisionRow,
@@ -213,6 +214,8 @@ class Publisher:
                 self._asked(face, record)
             case ModelReplied():
                 self._replied(face, record)
+            case StrategyProposed() | StrategyJudged():
+                self.event(desk, *strategy_told(record))
             case DecisionsMade():
                 self._decided(face, record)
             case VerdictsGiven():

@@ -11,8 +11,9 @@ from engine.core.instrument import Instrument
 from engine.core.journal import DecisionsMade, ModelAsked
 from engine.core.market import Quote
 from engine.core.order import Order
+from engine.core.strategy import StrategyJudged, StrategyProposed, strategy_of
 from engine.core.text import safe_text
-from engine.core.units import PPM, Market, Units, plain
+from engine.core.units import PPM, Market, Units, from_units, plain
 from engine.state import DecisionRow, ModelRow, OrderRow, PositionRow, QuoteRow
 
 CENT_TICK = 100
@@ -132,6 +133,24 @@ def decision_rows(made: DecisionsMade, instruments: Mapping[str, Instrument]) ->
         )
         for item in made.decisions
     ]
+
+
+def strategy_told(record: StrategyProposed | StrategyJudged) -> tuple[str, tuple[str, str], *tuple[tuple[str, str], ...]]:
+    """What the log says of a strategy: an event's code and its parameters, fractions as percentages."""
+    version = ("version", str(record.version))
+    if isinstance(record, StrategyProposed):
+        written = strategy_of(record.text)
+        symbols = ", ".join(written.symbols)
+        return "STRATEGY_PROPOSED", version, ("model", record.model), ("name", written.name), ("symbols", symbols)
+    figures = (
+        ("sessions", str(record.sessions)),
+        ("return", f"{from_units(record.return_ppm, 10_000):.2f} %"),
+        ("drawdown", f"{from_units(record.max_drawdown_ppm, 10_000):.2f} %"),
+        ("sharpe", f"{from_units(record.sharpe_milli, 1_000):.2f}"),
+        ("failed", ", ".join(record.failed)),
+        ("review", record.review_on.isoformat()),
+    )
+    return "STRATEGY_ACCEPTED" if record.accepted else "STRATEGY_REFUSED", version, *figures
 
 
 def _average(amount: int, quantity: int, units: Units) -> str:

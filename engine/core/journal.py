@@ -15,6 +15,7 @@ from enum import StrEnum
 from engine.core.decision import Decision, Verdict
 from engine.core.order import Fill, Order, OrderStatus
 from engine.core.person import AlertDelivered, AlertUndelivered, ConfirmAsked, OrderAnswered
+from engine.core.strategy import StrategyJudged, StrategyProposed
 
 
 class CycleState(StrEnum):
@@ -374,6 +375,8 @@ Record = (
     | SnapshotFrozen
     | ModelAsked
     | ModelReplied
+    | StrategyProposed
+    | StrategyJudged
     | DecisionsMade
     | VerdictsGiven
     | OrderCreated

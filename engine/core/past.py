@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from engine.core.journal import Adjusted, DecisionsMade, DeskOpened, Filled, LotChange, Marked, Noted, OrderCreated, Record
 from engine.core.order import Side
+from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.core.units import UNITS, Market
 
 HIGH_WATER = "HIGH_WATER"
@@ -58,6 +59,13 @@ class Past:
     week: tuple[int, int] = (0, 0)
     week_began_with: int = 0
     wanted: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    proposed: str = ""
+    proposals: int = 0
+    following: str = ""
+    review_on: date = date.min
+    ask_on: date = date.min
+    """The strategy last proposed and the one last accepted (canonical JSON, core/strategy.py), until when it opens positions, and
+    from when a model may be asked for another."""
 
     def equity_week_start(self, day: date) -> int:
         """Equity at the last close before the ISO week of `day`, in money units; 0 while no desk was opened."""
@@ -71,6 +79,12 @@ class Past:
             case DecisionsMade(desk=self.desk):
                 said = {one.instrument: (one.stop_loss, one.take_profit) for one in record.decisions}
                 return replace(self, wanted={name: prices for name, prices in said.items() if any(prices)})
+            case StrategyProposed(desk=self.desk):
+                return replace(self, proposed=record.text, proposals=record.version)
+            case StrategyJudged(desk=self.desk, accepted=True):
+                return replace(self, following=self.proposed, review_on=record.review_on, ask_on=record.review_on)
+            case StrategyJudged(desk=self.desk):
+                return replace(self, ask_on=record.review_on)
             case OrderCreated() if record.order.desk == self.desk:
                 return self._ordered(record)
             case Filled() if record.fill.desk == self.desk:

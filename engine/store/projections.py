@@ -53,6 +53,8 @@ class Projector:
             "SnapshotFrozen": self._snapshot_frozen,
             "ModelAsked": self._model_asked,
             "ModelReplied": self._model_replied,
+            "StrategyProposed": self._strategy_proposed,
+            "StrategyJudged": self._strategy_judged,
             "DecisionsMade": self._decisions_made,
             "VerdictsGiven": self._verdicts_given,
             "OrderCreated": self._order_created,
@@ -283,6 +285,16 @@ class Projector:
         )  # fmt: skip
         row[18], row[20] = at, seq
         self._calls.touch(p["cycle_id"], p["call"])
+
+    def _strategy_proposed(self, seq: int, at: str, p: Payload) -> None:
+        self._open_cycle(p)
+        said = [["version", str(p["version"])], ["model", p["model"]], ["hash", p["strategy_hash"][:12]]]
+        self._events.add(seq, at, p["desk"], "STRATEGY_PROPOSED", _list(said))
+
+    def _strategy_judged(self, seq: int, at: str, p: Payload) -> None:
+        self._open_cycle(p)
+        said = [["version", str(p["version"])], ["failed", ", ".join(p["failed"])]]
+        self._events.add(seq, at, p["desk"], f"STRATEGY_{'ACCEPTED' if p['accepted'] else 'REFUSED'}", _list(said))
 
     def _decisions_made(self, seq: int, at: str, p: Payload) -> None:
         self._open_cycle(p)
