@@ -21,7 +21,7 @@ from engine.config.settings import Config
 from engine.core.errors import ConfigError
 
 ENV_PREFIX = "KANPAN_"
-ENV_RESERVED = frozenset({"KANPAN_HOME", "KANPAN_CONFIG", "KANPAN_LANG"})
+ENV_RESERVED = frozenset({"KANPAN_HOME", "KANPAN_CONFIG", "KANPAN_LANG", "KANPAN_FEED_HOSTS"})
 
 
 def load_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:

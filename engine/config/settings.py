@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.config.alerts import AlertsConfig
 from engine.config.desk import DeskConfig
+from engine.config.feeds import FeedsConfig
 from engine.config.model import ModelConfig
 from engine.config.strict import Strict
 from engine.core.errors import ConfigError
@@ -26,6 +27,7 @@ class Config(Strict):
     desk: dict[str, DeskConfig] = Field(default_factory=lambda: {"demo": DeskConfig()}, min_length=1)
     model: dict[str, ModelConfig] = Field(default_factory=dict)
     alerts: AlertsConfig = AlertsConfig()
+    feeds: FeedsConfig = FeedsConfig()
     language: Literal["en", "zh", ""] = ""
     theme: str = "dark"
     colours: Literal["market", "red-up", "green-up"] = "market"
