@@ -130,24 +130,47 @@ def _smoothed(values: Series, alpha: float, seeds: Places, window: int) -> Serie
     """y[t] = y[t-1] + alpha (x[t] - y[t-1]) from each row's place in `seeds`, where y is the mean of the last `window` values."""
     rows, length = values.shape
     seeded = np.flatnonzero(seeds < length)
-    level = np.full((length, rows), np.nan)
     if not seeded.size:
-        return level.T
+        return np.full((rows, length), np.nan)
     first = seeds[seeded]
     means = values[seeded[:, None], first[:, None] + np.arange(1 - window, 1)].mean(axis=1)
-    # Time runs along the first axis, so that each step of the loop touches one contiguous row. Before its seed a row is held at
-    # zero; the seed is entered so that the step from zero lands on the mean.
-    early = np.arange(length)[:, None] < seeds
-    target = np.where(early, 0.0, values.T)
-    target[first, seeded] = means / alpha
-    before = np.zeros(rows)
+    return (_row_by_row if rows < FEW else _step_by_step)(values, alpha, seeded, first, means)
+
+
+FEW = 20
+"""Below so many rows a plain loop over floats beats one over short arrays; both round each step alike."""
+
+
+def _row_by_row(values: Series, alpha: float, seeded: Places, first: Places, means: Series) -> Series:
+    level = np.full(values.shape, np.nan)
+    for row, start, before in zip(seeded.tolist(), first.tolist(), means.tolist(), strict=True):
+        found = [before]
+        for value in values[row, start + 1 :].tolist():
+            before += alpha * (value - before)
+            found.append(before)
+        level[row, start:] = found
+    return level
+
+
+def _step_by_step(values: Series, alpha: float, seeded: Places, first: Places, means: Series) -> Series:
+    """Time runs along the first axis, so that each step of the loop touches one contiguous row."""
+    rows, length = values.shape
+    level = np.full((length, rows), np.nan)
+    seeds = np.full(rows, length)
+    seeds[seeded] = first
+    by_time = np.ascontiguousarray(values.T)
+    level[first, seeded] = means
+    begins = set(first.tolist())
+    before = np.full(rows, np.nan)
     for place in range(int(first.min()), length):
         now = level[place]
-        np.subtract(target[place], before, out=now)
+        start = now.copy() if place in begins else None
+        np.subtract(by_time[place], before, out=now)
         now *= alpha
         now += before
+        if start is not None:
+            np.copyto(now, start, where=seeds == place)
         before = now
-    level[early] = np.nan
     return level.T
 
 

@@ -6,6 +6,7 @@ bars (adjusted by factor) ──► closes by session, gaps carried forward ─�
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import polars as pl
 
@@ -21,15 +22,15 @@ def daily_returns(snapshot: Snapshot, names: Collection[str]) -> dict[str, tuple
 
     A session in which a name did not trade is a return of 0, its next print carries the whole move.
     """
-    daily = snapshot.bars.filter((pl.col("interval") == "1d") & pl.col("symbol").is_in(list(names)))
-    days = sorted(set(daily["trading_day"].to_list()))[-SESSIONS - 1 :]
+    rows = _daily(snapshot, names, "trading_day", "close", "factor_ppm")
+    days = sorted({day for _, day, _, _ in rows})[-SESSIONS - 1 :]
     if len(days) < 2:
         return {}
     place = {day: index for index, day in enumerate(days)}
     closes: dict[str, list[int]] = {}
-    columns = daily.filter(pl.col("trading_day") >= days[0]).select("symbol", "trading_day", "close", "factor_ppm")
-    for symbol, day, close, factor in columns.iter_rows():
-        closes.setdefault(symbol, [0] * len(days))[place[day]] = close * factor
+    for symbol, day, close, factor in rows:
+        if day in place:
+            closes.setdefault(symbol, [0] * len(days))[place[day]] = close * factor
     half = len(days) // 2
     return {symbol: _returns(prices) for symbol, prices in sorted(closes.items()) if any(prices[:half]) and any(prices[half:])}
 
@@ -44,10 +45,15 @@ def _returns(prices: list[int]) -> tuple[int, ...]:
 
 def average_ranges(snapshot: Snapshot, names: Collection[str]) -> dict[str, int]:
     """The mean true range of the last 14 daily bars of each name, in price units; a name with fewer bars has no entry."""
-    daily = snapshot.bars.filter((pl.col("interval") == "1d") & pl.col("symbol").is_in(list(names)))
     true: dict[str, list[int]] = {}
-    for symbol, high, low, reference in daily.select("symbol", "high", "low", "pre_close").iter_rows():
+    for symbol, high, low, reference in _daily(snapshot, names, "high", "low", "pre_close"):
         true.setdefault(symbol, []).append(max(high, reference) - min(low, reference))
     return {
         symbol: sum(moves[-RANGE_SESSIONS:]) // RANGE_SESSIONS for symbol, moves in true.items() if len(moves) >= RANGE_SESSIONS
     }
+
+
+def _daily(snapshot: Snapshot, names: Collection[str], *columns: str) -> list[tuple[Any, ...]]:
+    """(symbol, columns…) of the names' daily bars, by symbol and time; one pass, as each has its price."""
+    wanted = (pl.col("interval") == "1d") & pl.col("symbol").is_in(list(names))
+    return snapshot.bars.lazy().filter(wanted).select("symbol", *columns).collect().rows()
