@@ -7,7 +7,7 @@ What a cycle's orders met afterwards stands in each fill (PrintMet), so fills an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,6 @@ from engine.core.journal import (
     CycleState,
     DecisionsMade,
     Filled,
-    ItemRejected,
     ModelAsked,
     ModelReplied,
     OrderCreated,
@@ -36,10 +35,12 @@ from engine.core.journal import (
 )
 from engine.core.order import OrderStatus
 from engine.core.person import ConfirmAsked, OrderAnswered
-from engine.core.units import PPM, UNITS, Units
+from engine.core.units import UNITS, Units
 from engine.cycle import Mandate
+from engine.cycle.asking import heard_in
 from engine.cycle.benchmarks import benchmark
 from engine.cycle.confirming import AMENDED, said_in, settled
+from engine.cycle.deciding import conclude, questions
 from engine.cycle.steps import (
     OWN_TRIGGERS,
     Seen,
@@ -55,16 +56,14 @@ from engine.cycle.steps import (
 )
 from engine.exchange import calendar
 from engine.exchange.corporate import book_dividend
-from engine.llm import PromptContext, parse_reply, render
+from engine.llm import Prompt, PromptContext
 from engine.retention import told_by
 from engine.risk import View
 from engine.store import Books, Entry
 from engine.store.codec import encode
 from engine.store.snapshot import Snapshot, kept, read
-from engine.strategies import Opinion, agree
 
 PAGE = 5_000
-_SPOKEN = frozenset({"ok", "recovered", "repaired"})
 _SENDING = frozenset({OrderStatus.SUBMITTED, OrderStatus.ACCEPTED, OrderStatus.REJECTED, OrderStatus.DENIED})
 
 MandateOf = Callable[[str, str], Mandate]
@@ -287,31 +286,31 @@ class Replay:
             return DecisionsMade(name, self._desk, own, ())
         if mandate.strategy == "baseline":
             return DecisionsMade(name, self._desk, benchmark(mandate, name, snapshot, seen, account), ())
-        offered = offered_in(snapshot, seen)
         first = past.asked.get(0)
         spoken_in = first.prompt_id.rpartition(".")[2] if first is not None else mandate.language
-        prompt = render(mandate.prompt_id, prompt_context(replace(mandate, language=spoken_in), snapshot, seen, account))
-        if first is not None and first.prompt_version == prompt.version and first.prompt_id == prompt.id:
-            recorded = self._books.blob(first.prompt_hash)
-            if recorded is not None:
-                self._same(past, "prompt", recorded, prompt.text)
-        panel = len({call.model for call in past.asked.values()})
-        opinions: list[Opinion] = []
-        rejected: list[ItemRejected] = []
-        for index in range(panel):
-            calls = [past.replied[call] for call in sorted(past.replied) if call % panel == index]
-            spoken = [call for call in calls if call.outcome in _SPOKEN]
-            last = spoken[-1] if spoken else (calls[-1] if calls else None)
-            if last is None or not last.reply_hash:
-                continue
-            text = self._books.blob(last.reply_hash)
-            if text is None:
-                raise DataError(f"the reply of {last.model} is not in the ledger any more (retention)")
-            parsed = parse_reply(text, offered, max_weight_ppm=PPM)
-            rejected += parsed.rejected
-            if parsed.usable and spoken:
-                opinions.append(Opinion(last.model, parsed.decisions))
-        return DecisionsMade(name, self._desk, agree(opinions), tuple(rejected))
+        mandate = replace(mandate, language=spoken_in)
+        asked = questions(mandate, snapshot, seen, account)
+        for call in past.asked.values():
+            self._same_prompt(past, call, asked)
+        replies = heard_in(list(past.asked.values()), list(past.replied.values()), len(asked), self._text)
+        made = conclude(mandate, snapshot, seen, account, replies)
+        if past.decided is not None and not past.decided.checked:
+            made = made.unchecked()
+        return DecisionsMade(name, self._desk, made.decisions, made.rejected, made.checked)
+
+    def _same_prompt(self, past: _Past, call: ModelAsked, asked: Sequence[Prompt]) -> None:
+        """A prompt computed again, where its template is still of the same version and its text still kept; a repair turn's text
+        begins with it."""
+        prompt = next((one for one in asked if (one.id, one.version) == (call.prompt_id, call.prompt_version)), None)
+        recorded = self._books.blob(call.prompt_hash) if prompt is not None else None
+        if prompt is not None and recorded is not None and not recorded.startswith(prompt.text):
+            self._same(past, "prompt", recorded, prompt.text)
+
+    def _text(self, reply_hash: str) -> str:
+        text = self._books.blob(reply_hash)
+        if text is None:
+            raise DataError(f"the reply {reply_hash[:12]} is not in the ledger any more (retention)")
+        return text
 
     # -- what came after --------------------------------------------------------------------------------------------------
 

@@ -93,36 +93,34 @@ def _cut(text: str, other: str) -> str:
 
 def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
     from engine.building import build_named_model
-    from engine.llm import ask_and_parse, render
+    from engine.cycle.asking import heard
+    from engine.cycle.deciding import Abstained, conclude, questions, reader
+    from engine.llm import Deaf, ask_side_by_side
     from engine.risk import judge
-    from engine.strategies import Opinion, agree
 
     with books(settings.home) as view:
         name = find_cycle(view, arguments.cycle_id)
         inputs = rerun_inputs(view, settings.home / "snapshots", name, recorded_mandate)
     mandate = inputs.mandate
-    if arguments.prompt:
-        mandate = replace(mandate, prompt_id=arguments.prompt)
+    if arguments.prompt or mandate.strategy == "baseline":
+        mandate = replace(mandate, prompt_id=arguments.prompt or mandate.prompt_id, strategy="panel")
     mandate = replace(mandate, language=settings.language)
     wanted = [arguments.model] if arguments.model else list(settings.config.desk[mandate.desk].models)
     closers: list[Any] = []
     try:
         models = [build_named_model(model, settings.config, settings.environ, SystemClock(), closers) for model in wanted]
-        prompt = render(mandate.prompt_id, inputs.context(mandate))
-        answers = ask_and_parse(
-            models,
-            prompt,
-            inputs.offered,
-            max_weight_ppm=PPM,
-            deadline_s=mandate.deadline_s,
-            on_text=lambda index, text: None,
-            cancelled=threading.Event(),
+        basis = (mandate, inputs.snapshot, inputs.seen, inputs.standing.account)
+        asked = questions(*basis)
+        answers = ask_side_by_side(
+            models, asked, reader(inputs.offered), deadline_s=mandate.deadline_s, listener=Deaf(), cancelled=threading.Event()
         )
     finally:
         for closer in closers:
             closer.close()
-    opinions = [Opinion(answer.model.name, answer.parsed.decisions) for answer in answers if not answer.abstained]
-    decisions = agree(opinions)
+    try:
+        decisions = conclude(*basis, [heard(number, one) for number, row in enumerate(answers) for one in row]).decisions
+    except Abstained as reason:
+        raise OutsideError(str(reason)) from None
     ruling = judge(inputs.view(mandate), mandate.policy, decisions, mandate.fees)
     units = inputs.units
     record: Json = {
@@ -131,11 +129,13 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
         "models": [
             {
                 "model": answer.model.name,
+                "prompt_id": prompt.id,
                 "outcome": answer.outcome,
                 "latency_ms": sum(call.reply.latency_ms for call in answer.calls),
                 "reply": safe_text(answer.calls[-1].reply.text),
             }
-            for answer in answers
+            for prompt, row in zip(asked, answers, strict=True)
+            for answer in row
         ],
         "decisions": [
             {
@@ -166,8 +166,6 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
         print_line(f"the snapshot of {name}, asked again; nothing was traded")
         for part in ("models", "decisions", "verdicts", "proposals"):
             sys.stdout.write(f"\n{part}\n" + (table(record[part]) or "none\n"))
-    if not opinions:
-        raise OutsideError("; ".join(f"{answer.model.name}: {answer.outcome}" for answer in answers))
     return 0
 
 

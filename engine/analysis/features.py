@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 
 from engine.analysis import indicators as ind
+from engine.analysis.grid import grid
 from engine.analysis.indicators import Series
 from engine.core.units import UNITS
 from engine.store.snapshot import Snapshot
 
 DAILY = "1d"
-_COLUMNS = ("open", "high", "low", "close", "volume", "amount", "factor_ppm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class Features:
 
 def features(snapshot: Snapshot) -> dict[str, Features]:
     """Figures for every instrument of the snapshot, by symbol."""
-    symbols, lengths, table = _table(snapshot)
+    bars = grid(snapshot.bars, DAILY)
+    symbols, lengths, table = bars.symbols, bars.lengths, bars.table
     figures = {name: column.tolist() for name, column in _figures(snapshot, symbols, table).items()} if symbols else {}
     found = {item.symbol: Features(0) for item in snapshot.instruments}
     for row, (symbol, length) in enumerate(zip(symbols, lengths, strict=True)):
@@ -66,30 +67,11 @@ def features(snapshot: Snapshot) -> dict[str, Features]:
     return found
 
 
-def _table(snapshot: Snapshot) -> tuple[list[str], list[int], dict[str, Series]]:
-    """Symbols, their numbers of bars, and each column as shares × sessions, right-aligned, NaN before the first bar."""
-    daily = snapshot.bars.filter(pl.col("interval") == DAILY)
-    if daily.is_empty():
-        return [], [], {}
-    runs = daily["symbol"].rle().struct.unnest()
-    symbols, lengths = runs["value"].to_list(), runs["len"].to_numpy().astype(np.int64)
-    width = int(lengths.max())
-    rows = np.repeat(np.arange(len(symbols)), lengths)
-    ends = np.cumsum(lengths)
-    columns = np.arange(daily.height) - np.repeat(ends, lengths) + width
-    table: dict[str, Series] = {}
-    for name in _COLUMNS:
-        grid = np.full((len(symbols), width), np.nan)
-        grid[rows, columns] = daily[name].to_numpy()
-        table[name] = grid
-    return symbols, lengths.tolist(), table
-
-
 def _figures(snapshot: Snapshot, symbols: list[str], table: dict[str, Series]) -> dict[str, Series]:
     """Each figure's last value by name. Windowed figures look at the end of the history only, running averages at all of it."""
     units = UNITS[snapshot.market]
     scale = table["factor_ppm"] / table["factor_ppm"][:, -1:]
-    price = scale * _today(snapshot, symbols, table["close"][:, -1])[:, None] / units.price
+    price = scale * today(snapshot, symbols, table["close"][:, -1])[:, None] / units.price
     high, low, close = (table[name] * price for name in ("high", "low", "close"))
     volume = table["volume"] / scale
     macd = ind.macd(close)
@@ -121,7 +103,7 @@ def _figures(snapshot: Snapshot, symbols: list[str], table: dict[str, Series]) -
     return {name: values[:, -1] for name, values in series.items()}
 
 
-def _today(snapshot: Snapshot, symbols: list[str], last_close: Series) -> Series:
+def today(snapshot: Snapshot, symbols: list[str], last_close: Series) -> Series:
     """What a price of the last bar is worth on today's basis: reference price / close where a share goes ex today, else 1.
 
     Only for a share with a bar of the session just before: over a gap the ratio would hold a day's move as well.

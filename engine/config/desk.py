@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from engine.config.fusion import FusionConfig
 from engine.config.policy import FeePolicy, RiskPolicy
 from engine.config.strict import Amount, Multiple, Strict
 from engine.core.units import UNITS, Market, to_units
 
 FEEDS = ("replay",)
-STRATEGIES = ("panel", "baseline")
+STRATEGIES = ("panel", "fusion", "baseline")
 
 
 class Universe(Strict):
@@ -61,6 +62,7 @@ class DeskConfig(Strict):
     replay: ReplayConfig = ReplayConfig()
     fees: FeePolicy = FeePolicy()
     risk: RiskPolicy = RiskPolicy()
+    fusion: FusionConfig = FusionConfig()
 
     @field_validator("schedule")
     @classmethod

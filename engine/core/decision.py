@@ -28,6 +28,32 @@ class Decision:
     stop_loss: int = 0
     take_profit: int = 0
     sources: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
+    """Numbers of the reasons and sources that are no figure of what the model was shown, as written; empty where all hold."""
+
+
+class Direction(StrEnum):
+    """Which way a channel points."""
+
+    UP = "up"
+    DOWN = "down"
+    FLAT = "flat"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelView:
+    """What one model reads in one time frame of one instrument: no size. Strength and confidence in ppm, prices in price units
+    (0 = none given)."""
+
+    instrument: str
+    direction: Direction
+    strength_ppm: int
+    confidence_ppm: int
+    reasoning: str
+    support: int = 0
+    resistance: int = 0
+    evidence: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
 
 
 class VerdictResult(StrEnum):

@@ -195,12 +195,14 @@ class ItemRejected:
 
 @dataclass(frozen=True, slots=True)
 class DecisionsMade:
-    """The decision batch of a cycle, and the items refused by the parser."""
+    """The decision batch of a cycle, and the items refused by the parser; `checked` where the reasons were held against what the
+    models had been shown (not in ledgers of before that was done)."""
 
     cycle_id: str
     desk: str
     decisions: tuple[Decision, ...]
     rejected: tuple[ItemRejected, ...]
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,47 @@
-"""Who decides a cycle: the engine itself, a rule without a model, or a panel of models put to one prompt.
+"""Who decides a cycle: the engine itself, a rule without a model, or models put to one prompt or several.
 
-trigger, mandate.strategy ──► decide ──► Made: one batch of decisions and the items that were refused
+mandate, snapshot, account ──questions──► prompts ──► (models) ──► replies ──conclude──► Made
+The two are pure: the live cycle, a replay, a rerun and whoever runs beside them ask and conclude with the same functions.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from engine.core.account import Account
 from engine.core.decision import Decision
+from engine.core.errors import ConfigError
+from engine.core.instrument import Instrument
 from engine.core.journal import ItemRejected
 from engine.core.past import Past
-from engine.cycle.asking import ask
+from engine.core.units import PPM
+from engine.cycle.asking import Heard, ask
 from engine.cycle.benchmarks import benchmark
+from engine.cycle.fusing import channel_questions, conclude_fusion
 from engine.cycle.mandate import Equipment, Mandate
-from engine.cycle.steps import OWN_TRIGGERS, Seen, offered_in, own_decisions, prompt_context
-from engine.llm import render
+from engine.cycle.steps import OWN_TRIGGERS, Seen, instruments_in, offered_in, own_decisions, prompt_context
+from engine.llm import (
+    CHANNEL_ID,
+    SCHEMA_ID,
+    Judged,
+    Prompt,
+    TemplateOf,
+    builtin,
+    check_evidence,
+    figures_of,
+    parse_reply,
+    parse_views,
+    render,
+)
 from engine.store.snapshot import Snapshot
-from engine.strategies import agree
+from engine.strategies import Opinion, agree
+
+READERS: Mapping[str, Callable[[str, Mapping[str, Instrument]], Judged]] = {
+    SCHEMA_ID: lambda text, offered: parse_reply(text, offered, max_weight_ppm=PPM),
+    CHANNEL_ID: parse_views,
+}
+"""What reads a reply, by the form its prompt asked for."""
 
 
 class Abstained(Exception):
@@ -26,10 +50,42 @@ class Abstained(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was decided, and what was refused before it could become a decision."""
+    """What was decided, and what was refused before it could become a decision; `checked` where evidence was."""
 
     decisions: tuple[Decision, ...]
     rejected: tuple[ItemRejected, ...] = ()
+    checked: bool = False
+
+    def unchecked(self) -> Made:
+        """The same batch as it was made before evidence was checked."""
+        return Made(tuple(replace(one, unverified=()) for one in self.decisions), self.rejected)
+
+
+def questions(
+    mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, template: TemplateOf = builtin
+) -> tuple[Prompt, ...]:
+    """What the desk's strategy asks of each model of its panel, all at the same time; nothing where it needs no model."""
+    match mandate.strategy:
+        case "panel":
+            context = prompt_context(mandate, snapshot, seen, account)
+            return (render(mandate.prompt_id, context, template(mandate.prompt_id, mandate.language)),)
+        case "fusion":
+            return channel_questions(mandate, snapshot, seen, account, template)
+        case _:
+            return ()
+
+
+def conclude(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard]) -> Made:
+    """The batch that follows from what was heard; raises Abstained where models were asked and not one spoke."""
+    if replies and not any(reply.spoke for reply in replies):
+        raise Abstained("; ".join(dict.fromkeys(f"{reply.model}: {reply.outcome}" for reply in replies)))
+    match mandate.strategy:
+        case "panel":
+            return _agreed(mandate, snapshot, seen, account, replies)
+        case "fusion":
+            return Made(*conclude_fusion(mandate, snapshot, seen, account, replies), checked=True)
+        case other:
+            raise ConfigError(f"desk.{mandate.desk}.strategy: {other} asks no model")
 
 
 def decide(
@@ -49,8 +105,33 @@ def decide(
         return Made(equipment.recorded.get(cycle_id, ()))
     if mandate.strategy == "baseline":
         return Made(benchmark(mandate, cycle_id, snapshot, seen, account))
-    prompt = render(mandate.prompt_id, prompt_context(mandate, snapshot, seen, account))
-    opinions, rejected, failures = ask(mandate, equipment, cycle_id, prompt, offered_in(snapshot, seen))
-    if not opinions:
-        raise Abstained("; ".join(failures) or "no model")
-    return Made(agree(opinions), rejected)
+    asked = questions(mandate, snapshot, seen, account, equipment.template)
+    read = reader(offered_in(snapshot, seen))
+    replies = ask(equipment, mandate.desk, cycle_id, equipment.models, asked, read, deadline_s=mandate.deadline_s)
+    if not replies:
+        raise Abstained("no model")
+    return conclude(mandate, snapshot, seen, account, replies)
+
+
+def reader(offered: Mapping[str, Instrument]) -> Callable[[str, str], Judged]:
+    """What says, of a prompt's form and a reply's text, what the reply comes to."""
+    return lambda form, text: READERS[form](text, offered)
+
+
+def _agreed(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard]) -> Made:
+    offered, listed = offered_in(snapshot, seen), instruments_in(snapshot)
+    figures = figures_of(prompt_context(mandate, snapshot, seen, account))
+    opinions: list[Opinion] = []
+    rejected: list[ItemRejected] = []
+    for reply in replies:
+        if not reply.spoke:
+            continue
+        parsed = parse_reply(reply.text, offered, max_weight_ppm=PPM)
+        rejected += parsed.rejected
+        checked = [
+            replace(one, unverified=check_evidence(one, figures, price_scale=listed[one.instrument].units.price).unborne)
+            for one in parsed.decisions
+        ]
+        if parsed.usable:
+            opinions.append(Opinion(reply.model, tuple(checked)))
+    return Made(agree(opinions), tuple(rejected), checked=True)

@@ -16,9 +16,10 @@ from engine.core.units import Market
 from engine.cycle.approvals import Approvals
 from engine.exchange import FeeSchedule
 from engine.feeds.tape import SessionEvent, Tape
-from engine.llm import Model
+from engine.llm import Model, TemplateOf, builtin
 from engine.risk import RULES, Policy, Rule
 from engine.store import Ledger
+from engine.strategies import Fusion
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,11 @@ class Mandate:
     config_hash: str
     confirm_s: int = 0
     """How long a person has to answer for each cycle's orders, real seconds; 0 where orders leave by themselves."""
+    max_age_s: int = 0
+    """In continuous trading a quote confirmed longer ago than this is stale, seconds; 0 where the market waits (a replay)."""
     rules: tuple[Rule, ...] = RULES
     protected: bool = True
+    fusion: Fusion = field(default_factory=Fusion)
     baseline: str = "equal"
     baseline_turnover_ppm: int = 0
 
@@ -80,7 +84,8 @@ class Observer(Protocol):
 class Equipment:
     """What the world hands a desk: its tape, its models, the ledger, where snapshots are kept, the machine's clock.
 
-    `recorded` are the batches of past cycles by name: a report decides them again and asks no model.
+    `recorded` are the batches of past cycles by name: a report decides them again and asks no model. `newest` tells the
+    newest price of a name (price units, 0 = none) where the market goes on while a cycle runs; None where it waits.
     """
 
     ledger: Ledger
@@ -93,3 +98,6 @@ class Equipment:
     cancelled: threading.Event
     approvals: Approvals = field(default_factory=Approvals)
     recorded: Mapping[str, tuple[Decision, ...]] | None = None
+    template: TemplateOf = builtin
+    """Where prompts come from: a person's own before the built-in ones (llm/library.py)."""
+    newest: Callable[[str], int] | None = None

@@ -1,27 +1,33 @@
 """Models behind one protocol: providers, prompts, strict replies, cost."""
 
-from engine.llm.evidence import Evidence, check_evidence, figures_of
+from engine.llm.evidence import Evidence, check_evidence, check_view, figures_of
 from engine.llm.library import PromptLibrary
 from engine.llm.model import Model, Prompt, Reply, Turn, Usage, continued, make_prompt
 from engine.llm.offline import OfflineModel
-from engine.llm.panel import Answer, Call, ask_and_parse, ask_panel
+from engine.llm.panel import Answer, Call, Deaf, Judged, Listener, Silence, ask_panel, ask_side_by_side
 from engine.llm.parse import Parsed, parse_reply
 from engine.llm.price import Price, Rates, cost, estimate
-from engine.llm.prompts import CandidateRow, HoldingRow, PromptContext, PromptTemplate, render
+from engine.llm.prompts import CandidateRow, HoldingRow, PromptContext, PromptTemplate, TemplateOf, builtin, render
 from engine.llm.providers import ModelSpec, build_model
-from engine.llm.schema import SCHEMA_ID, decision_schema
+from engine.llm.schema import CHANNEL_ID, SCHEMA_ID, channel_schema, decision_schema
+from engine.llm.views import ParsedViews, parse_views
 
 __all__ = [
+    "CHANNEL_ID",
     "SCHEMA_ID",
     "Answer",
     "Call",
     "CandidateRow",
+    "Deaf",
     "Evidence",
     "HoldingRow",
+    "Judged",
+    "Listener",
     "Model",
     "ModelSpec",
     "OfflineModel",
     "Parsed",
+    "ParsedViews",
     "Price",
     "Prompt",
     "PromptContext",
@@ -29,12 +35,17 @@ __all__ = [
     "PromptTemplate",
     "Rates",
     "Reply",
+    "Silence",
+    "TemplateOf",
     "Turn",
     "Usage",
-    "ask_and_parse",
     "ask_panel",
+    "ask_side_by_side",
     "build_model",
+    "builtin",
+    "channel_schema",
     "check_evidence",
+    "check_view",
     "continued",
     "cost",
     "decision_schema",
@@ -42,5 +53,6 @@ __all__ = [
     "figures_of",
     "make_prompt",
     "parse_reply",
+    "parse_views",
     "render",
 ]

@@ -8,11 +8,11 @@ Nothing here changes a decision. An unverified number is for the record, for the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from engine.core.decision import Decision
+from engine.core.decision import ChannelView, Decision
 from engine.core.units import PPM
 from engine.llm.prompts import PromptContext, shown
 
@@ -34,6 +34,11 @@ class Evidence:
         """Whether everything quoted was really there. Reasons without any number or source are sound: they claim nothing."""
         return not self.unverified and not self.unknown_sources
 
+    @property
+    def unborne(self) -> tuple[str, ...]:
+        """What is not borne out, for the record: numbers as written, then sources."""
+        return self.unverified + self.unknown_sources
+
 
 def figures_of(context: PromptContext) -> dict[str, dict[str, str]]:
     """Every figure the prompt shows, by symbol and column, as it stands there."""
@@ -53,17 +58,30 @@ def check_evidence(decision: Decision, figures: Mapping[str, Mapping[str, str]],
     as a fraction or as a percentage; when it is the decision's own weight, confidence, stop or target; or when it is the window
     in a column's name ("20-day return"). `price_scale` is the price units of one (core/units.py).
     """
-    mine = figures.get(decision.instrument, {})
-    values = [value for value in map(_decimal, mine.values()) if value is not None]
     own = [Decimal(decision.target_weight_ppm) / PPM, Decimal(decision.confidence_ppm) / PPM]
     own += [Decimal(price) / price_scale for price in (decision.stop_loss, decision.take_profit) if price]
+    return _checked(decision.instrument, decision.reasoning, decision.sources, own, figures)
+
+
+def check_view(view: ChannelView, figures: Mapping[str, Mapping[str, str]], *, price_scale: int) -> tuple[str, ...]:
+    """What of a channel's view is not borne out, by the same measure: its strength, confidence and levels are its own."""
+    own = [Decimal(view.strength_ppm) / PPM, Decimal(view.confidence_ppm) / PPM]
+    own += [Decimal(price) / price_scale for price in (view.support, view.resistance) if price]
+    return _checked(view.instrument, view.reasoning, view.evidence, own, figures).unborne
+
+
+def _checked(
+    instrument: str, reasoning: str, sources: Sequence[str], own: list[Decimal], figures: Mapping[str, Mapping[str, str]]
+) -> Evidence:
+    mine = figures.get(instrument, {})
+    values = [value for value in map(_decimal, mine.values()) if value is not None]
     windows = {found for name in mine for found in _WINDOW.findall(name)}
     verified: list[str] = []
     unverified: list[str] = []
-    for text in _numbers(decision.reasoning.replace(decision.instrument, " ")):
+    for text in _numbers(reasoning.replace(instrument, " ")):
         stands = text.lstrip("+-−") in windows or _stands(text, [*values, *own])
         (verified if stands else unverified).append(text)
-    unknown = tuple(source for source in decision.sources if not _names_a_figure(source, figures))
+    unknown = tuple(source for source in sources if not _names_a_figure(source, figures))
     return Evidence(tuple(verified), tuple(unverified), unknown)
 
 

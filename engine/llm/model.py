@@ -42,7 +42,8 @@ class Prompt:
     """What a model is asked: the stable part (`system`), the volatile part (`user`), and what was said since (`turns`).
 
     `id` and `version` name the template; `hash` is the SHA-256 of everything that is sent; `schema` is the JSON schema of the
-    reply as text, empty where any text will do. Make one with `make_prompt`, so that the hash is true.
+    reply as text, empty where any text will do, and `form` its name (schema.py). Make one with `make_prompt`, so that the hash is
+    true.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Prompt:
     hash: str
     schema: str = ""
     turns: tuple[Turn, ...] = ()
+    form: str = ""
 
     @property
     def text(self) -> str:
@@ -60,9 +62,11 @@ class Prompt:
         return "\n\n".join(f"[{role}]\n{content}" for role, content in parts)
 
 
-def make_prompt(*, id: str, version: str, system: str, user: str, schema: str = "", turns: tuple[Turn, ...] = ()) -> Prompt:
+def make_prompt(
+    *, id: str, version: str, system: str, user: str, schema: str = "", turns: tuple[Turn, ...] = (), form: str = ""
+) -> Prompt:
     """A prompt whose hash covers its text and its schema."""
-    unhashed = Prompt(id, version, system, user, "", schema, turns)
+    unhashed = Prompt(id, version, system, user, "", schema, turns, form)
     return replace(unhashed, hash=content_hash(f"{unhashed.text}\n\n[schema]\n{schema}".encode("utf-8", "surrogatepass")))
 
 
@@ -75,6 +79,7 @@ def continued(prompt: Prompt, *turns: Turn) -> Prompt:
         user=prompt.user,
         schema=prompt.schema,
         turns=prompt.turns + turns,
+        form=prompt.form,
     )
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
 from engine.llm.model import CANCELLED, OK, TIMEOUT, Prompt, Reply
+from engine.llm.offline_views import channel_answer
+from engine.llm.schema import CHANNEL_ID
 
 _TABLE = re.compile(r'<data id="(\w+)">\n(.*?)\n</data>', re.DOTALL)
 _MOMENTUM_COLUMNS = (re.compile(r"(ret|mom|roc)\w*20"), re.compile(r"ret|mom|roc"), re.compile(r"change"))
@@ -78,6 +80,8 @@ class OfflineModel:
 def answer(prompt: Prompt) -> str:
     """The reply to `prompt`, whole."""
     tables = {match[1]: _rows(match[2]) for match in _TABLE.finditer(prompt.user)}
+    if prompt.form == CHANNEL_ID:
+        return channel_answer(tables.get("features", []), chinese=prompt.id.endswith(".zh"))
     holdings = {row["symbol"]: row for row in tables.get("holdings", []) if "symbol" in row}
     quotes = {row["symbol"]: row for row in tables.get("quotes", []) if "symbol" in row}
     seen = _seen([{**row, **quotes[row["symbol"]]} for row in tables.get("features", []) if row.get("symbol") in quotes])

@@ -1,24 +1,59 @@
-"""A panel of models, asked side by side; each gets one chance to mend its reply, then it abstains.
+"""A panel of models, asked side by side; each gets one chance to mend each reply, then it abstains.
 
-prompt ──► every model in its own thread ──► replies ──parse──► sound? ──no──► once more, quoting the error ──► Answer
+questions × models ──► a thread each ──► reply ──read──► sound? ──no──► once more, quoting the error ──► Answer
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from engine.core.instrument import Instrument
+from engine.core.decision import ChannelView, Decision
+from engine.core.journal import ItemRejected
 from engine.llm.model import EMPTY, OK, TRUNCATED, Model, Prompt, Reply, Turn, continued
-from engine.llm.parse import Parsed, parse_reply
 
 T = TypeVar("T")
 
 _MIN_REPAIR_S = 1.0
 _QUOTED_CHARS = 4_000
+
+
+class Judged(Protocol):
+    """What a reply came to, whatever its form (parse.Parsed, views.ParsedViews)."""
+
+    @property
+    def outcome(self) -> str: ...
+
+    @property
+    def detail(self) -> str: ...
+
+    @property
+    def rejected(self) -> tuple[ItemRejected, ...]: ...
+
+    @property
+    def usable(self) -> bool: ...
+
+    @property
+    def kept(self) -> int: ...
+
+
+J = TypeVar("J", bound=Judged)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What a reply that is none comes to: the outcome of the call, and nothing said."""
+
+    outcome: str
+    detail: str = ""
+    rejected: tuple[ItemRejected, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    views: tuple[ChannelView, ...] = ()
+    usable: bool = False
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +65,39 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one model of the panel came to: every call made, and the decisions of the last that was sound.
+class Answer(Generic[J]):
+    """What one model came to on one question: every call made, and what the last that was sound says.
 
-    `outcome` is for the record: ok, repaired, recovered, or why the model abstains (invalid, or the outcome of its last call).
+    `outcome` is for the record: ok, repaired, recovered, or why the model abstains (invalid, or the outcome of its last call);
+    `stands` is the place of the call that counts.
     """
 
     model: Model
     calls: tuple[Call, ...]
-    parsed: Parsed
+    parsed: J | Silence
     outcome: str
+    stands: int = 0
 
     @property
     def abstained(self) -> bool:
         """The model could not or would not answer: not the same as proposing nothing, or only what was refused item by item."""
         return not self.parsed.usable
+
+
+class Listener(Protocol):
+    """Whoever writes calls down: called in the thread of the call, with the model's and the question's place and the turn."""
+
+    def asking(self, model: int, question: int, turn: int, prompt: Prompt) -> None:
+        """A call is about to leave."""
+        ...
+
+    def streamed(self, model: int, question: int, text: str) -> None:
+        """A piece of its reply arrived."""
+        ...
+
+    def replied(self, model: int, question: int, turn: int, prompt: Prompt, reply: Reply, judged: Judged) -> None:
+        """It came back, and this is what it comes to."""
+        ...
 
 
 def ask_panel(
@@ -64,70 +117,75 @@ def ask_panel(
     return _side_by_side([model.name for model in models], ask)
 
 
-def ask_and_parse(
+def ask_side_by_side(
     models: Sequence[Model],
-    prompt: Prompt,
-    offered: Mapping[str, Instrument],
+    questions: Sequence[Prompt],
+    read: Callable[[str, str], J],
     *,
-    max_weight_ppm: int,
     deadline_s: float,
-    on_text: Callable[[int, str], None],
+    listener: Listener,
     cancelled: threading.Event,
-    on_call: Callable[[int, int, Prompt], None] = lambda model, call, prompt: None,
-    on_reply: Callable[[int, int, Prompt, Reply], None] = lambda model, call, prompt, reply: None,
-) -> list[Answer]:
-    """The panel's answers, parsed; each model may be asked a second time within the same deadline.
+) -> list[list[Answer[J]]]:
+    """Every question put to every model at the same time: the answers by question, then by model, as late as the slowest.
 
-    `on_call(model, call, prompt)` runs before each call leaves and `on_reply(model, call, prompt, reply)` after it came back, both
-    in the model's thread: the place to write them down.
+    `read(form, text)` says what a reply of a form comes to. Each model may be asked a second time within the same deadline.
     """
     end = time.monotonic() + deadline_s
+    places = [(question, model) for question in range(len(questions)) for model in range(len(models))]
 
-    def answer(index: int) -> Answer:
-        model = models[index]
-        calls: list[Call] = []
+    def answer(index: int) -> Answer[J]:
+        question, place = places[index]
+        model, calls = models[place], list[Call]()
 
-        def put(question: Prompt) -> Call:
-            number = len(calls)
-            on_call(index, number, question)
+        def put(prompt: Prompt) -> J | Silence:
+            turn = len(calls)
+            listener.asking(place, question, turn, prompt)
             reply = model.ask(
-                question,
+                prompt,
                 deadline_s=max(0.0, end - time.monotonic()),
-                on_text=lambda text: on_text(index, text),
+                on_text=lambda text: listener.streamed(place, question, text),
                 cancelled=cancelled,
             )
-            on_reply(index, number, question, reply)
-            calls.append(Call(question, reply))
-            return calls[-1]
+            spoken = reply.outcome in {OK, TRUNCATED}
+            judged: J | Silence = read(prompt.form, reply.text) if spoken else Silence(reply.outcome, reply.detail)
+            listener.replied(place, question, turn, prompt, reply, judged)
+            calls.append(Call(prompt, reply))
+            return judged
 
-        def judged(call: Call) -> Parsed:
-            if call.reply.outcome not in {OK, TRUNCATED}:
-                return Parsed((), (), call.reply.outcome, call.reply.detail)
-            return parse_reply(call.reply.text, offered, max_weight_ppm=max_weight_ppm)
-
-        first = put(prompt)
-        parsed = judged(first)
-        complaint = _complaint(parsed)
-        if not complaint or first.reply.outcome not in {OK, EMPTY} or cancelled.is_set() or end - time.monotonic() < _MIN_REPAIR_S:
-            return Answer(model, tuple(calls), parsed, parsed.outcome)
-        second = put(
-            continued(prompt, Turn("assistant", first.reply.text[:_QUOTED_CHARS]), Turn("user", _repair(prompt, complaint)))
-        )
-        mended = judged(second)
+        first = questions[question]
+        judged = put(first)
+        said, complaint = calls[0].reply, _complaint(judged)
+        if not complaint or said.outcome not in {OK, EMPTY} or cancelled.is_set() or end - time.monotonic() < _MIN_REPAIR_S:
+            return Answer(model, tuple(calls), judged, judged.outcome)
+        turns = Turn("assistant", said.text[:_QUOTED_CHARS]), Turn("user", _repair(first, complaint))
+        mended = put(continued(first, *turns))
         if mended.usable:
-            return Answer(
-                model, tuple(calls), mended, "repaired" if mended.outcome == OK and not _complaint(mended) else mended.outcome
-            )
-        return Answer(model, tuple(calls), parsed if parsed.usable else mended, parsed.outcome if parsed.usable else mended.outcome)
+            whole = mended.outcome == OK and not _complaint(mended)
+            return Answer(model, tuple(calls), mended, "repaired" if whole else mended.outcome, 1)
+        stands = 0 if judged.usable else 1
+        kept = mended if stands else judged
+        return Answer(model, tuple(calls), kept, kept.outcome, stands)
 
-    return _side_by_side([model.name for model in models], answer)
+    names = [f"{models[model].name}" for _, model in places]
+    answers = _side_by_side(names, answer)
+    return [answers[at : at + len(models)] for at in range(0, len(answers), len(models) or 1)]
 
 
-def _complaint(parsed: Parsed) -> str:
+class Deaf:
+    """A listener that writes nothing down."""
+
+    def asking(self, model: int, question: int, turn: int, prompt: Prompt) -> None: ...
+
+    def streamed(self, model: int, question: int, text: str) -> None: ...
+
+    def replied(self, model: int, question: int, turn: int, prompt: Prompt, reply: Reply, judged: Judged) -> None: ...
+
+
+def _complaint(parsed: Judged) -> str:
     """What to quote back: the document's fault, or its items' where not one of them stood."""
     if parsed.outcome in {"invalid", "empty", "too_large"}:
         return parsed.detail
-    if parsed.decisions or not parsed.rejected:
+    if parsed.kept or not parsed.rejected:
         return ""
     return "; ".join(f"{one.instrument}: {one.code} ({one.observed})" for one in parsed.rejected[:5])
 

@@ -5,9 +5,10 @@ PromptContext + templates/ID.LANGUAGE.md ──render()──► Prompt (hashed,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
 
@@ -17,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from engine.core.errors import ConfigError
 from engine.core.text import safe_text
 from engine.llm.model import Prompt, make_prompt
-from engine.llm.schema import SCHEMA_ID, decision_schema
+from engine.llm.schema import SCHEMAS
 
 MAX_CANDIDATES = 500
 MAX_PROMPT_CHARS = 400_000
@@ -25,7 +26,7 @@ MAX_NAME = 24
 MAX_NOTE = 200
 VALUES = (
     *("as_of", "trading_day", "market", "currency", "cash", "equity", "max_position", "max_gross"),
-    *("instruments", "features", "holdings", "quotes", "notes"),
+    *("instruments", "features", "holdings", "quotes", "notes", "interval"),
 )
 """What a template may name."""
 
@@ -61,7 +62,8 @@ class CandidateRow:
 
 @dataclass(frozen=True, slots=True)
 class PromptContext:
-    """Everything a template may speak of. Money as decimal strings in `currency`; `max_position` and `max_gross` as fractions."""
+    """Everything a template may speak of. Money as decimal strings in `currency`; `max_position` and `max_gross` as fractions;
+    `interval` is that of the bars behind the figures where a prompt is about one time frame, else empty."""
 
     as_of: datetime
     trading_day: date
@@ -75,6 +77,7 @@ class PromptContext:
     candidates: Sequence[CandidateRow]
     notes: Sequence[str] = ()
     language: str = "en"
+    interval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,10 @@ class PromptTemplate:
     schema: str
     system: Template
     user: Template
+
+
+TemplateOf = Callable[[str, str], PromptTemplate]
+"""(id, language) -> the template in force; raises ConfigError where there is none."""
 
 
 def render(template_id: str, context: PromptContext, template: PromptTemplate | None = None) -> Prompt:
@@ -114,6 +121,7 @@ def render(template_id: str, context: PromptContext, template: PromptTemplate | 
         "features": _features_table(context.candidates),
         "quotes": _quotes_table(context.candidates),
         "notes": "\n".join(f"- {_plain(note, MAX_NOTE)}" for note in context.notes),
+        "interval": context.interval,
     }
     system, user = template.system.render(values).strip(), template.user.render(values).strip()
     if len(system) + len(user) > MAX_PROMPT_CHARS:
@@ -123,7 +131,8 @@ def render(template_id: str, context: PromptContext, template: PromptTemplate | 
         version=template.version,
         system=system,
         user=user,
-        schema=decision_schema(symbols),
+        schema=SCHEMAS[template.schema](symbols),
+        form=template.schema,
     )
 
 
@@ -147,8 +156,8 @@ def read_template(text: str, name: str) -> PromptTemplate:
     facts = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
     if set(facts) != _FRONT_MATTER_KEYS:
         raise ConfigError(f"{name}: front matter must hold exactly {', '.join(sorted(_FRONT_MATTER_KEYS))}")
-    if facts["schema"] != SCHEMA_ID:
-        raise ConfigError(f"{name}: unknown reply schema {facts['schema']!r}; this version knows {SCHEMA_ID}")
+    if facts["schema"] not in SCHEMAS:
+        raise ConfigError(f"{name}: unknown reply schema {facts['schema']!r}; this version knows {', '.join(SCHEMAS)}")
     environment = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     try:
         for part in (system, user):
@@ -197,11 +206,12 @@ def _by_symbol(candidates: Sequence[CandidateRow]) -> list[CandidateRow]:
 
 
 def shown(value: float | int | str | None) -> str:
-    """A feature as the tables print it: four significant digits, `-` where it is not known."""
+    """A feature as the tables print it: four significant digits and never an exponent, `-` where it is not known."""
     if value is None or value != value:
         return "-"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        text = f"{value:.4g}"
+        return f"{Decimal(text):f}" if "e" in text else text
     return _plain(str(value), MAX_NAME)
 
 

@@ -62,4 +62,5 @@ def _merged(symbol: str, chosen: Decision, models: list[str], confidence_ppm: in
         stop_loss=chosen.stop_loss,
         take_profit=chosen.take_profit,
         sources=(*models, *chosen.sources),
+        unverified=chosen.unverified,
     )

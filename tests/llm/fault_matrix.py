@@ -14,7 +14,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from engine.core.clock import SimulatedClock
-from engine.llm import ModelSpec, ask_and_parse, build_model, render
+from engine.llm import Deaf, ModelSpec, ask_side_by_side, build_model, parse_reply, render
 from tests.llm.fake_llm_server import Behaviour, Request, drips, fails, hangs, never_ends, one_endless_line, resets, says, serving
 from tests.llm.test_openai_model import KEY, STRANGE
 from tests.llm.test_parse_reply import OFFERED, item, reply
@@ -62,6 +62,16 @@ FAULTS: dict[str, Behaviour] = {
 }
 
 
+class Shown(Deaf):
+    """Keeps the pieces of a reply as they arrive."""
+
+    def __init__(self, pieces: list[str]) -> None:
+        self._pieces = pieces
+
+    def streamed(self, model: int, question: int, text: str) -> None:
+        self._pieces.append(text)
+
+
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--times", type=int, default=10)
@@ -76,13 +86,12 @@ def main() -> int:
                 spec = ModelSpec("m", base_url=server.base_url, model="x", api_key=KEY, timeout_s=30)
                 model = build_model(spec, SimulatedClock(datetime(2026, 11, 20, tzinfo=UTC)))
                 start = time.monotonic()
-                (answer,) = ask_and_parse(
+                ((answer,),) = ask_side_by_side(
                     [model],
-                    prompt,
-                    OFFERED,
-                    max_weight_ppm=300_000,
+                    [prompt],
+                    lambda form, text: parse_reply(text, OFFERED, max_weight_ppm=300_000),
                     deadline_s=DEADLINE_S,
-                    on_text=lambda _, text, shown=shown: shown.append(text),
+                    listener=Shown(shown),
                     cancelled=threading.Event(),
                 )
                 spent = time.monotonic() - start

@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.instrument import Board, Instrument
 from engine.core.units import Market
-from engine.llm import Prompt, Reply, ask_and_parse, render
+from engine.llm import Deaf, Prompt, Reply, ask_side_by_side, parse_reply, render
 from tests.llm.test_prompts import CONTEXT
 
 ORDERS = (
@@ -81,13 +81,12 @@ def test_orders_in_names_and_notes_stay_data(language: str):
 
 def test_a_model_that_obeys_gets_no_further_than_the_cap_and_the_list():
     offered = {symbol: Instrument(symbol, Market.ASHARE, Board.MAIN_SH, HOSTILE[0]) for symbol in ("600519.SH", "000338.SZ")}
-    (answer,) = ask_and_parse(
+    ((answer,),) = ask_side_by_side(
         [Obedient()],
-        render("ashare-daily", CONTEXT),
-        offered,
-        max_weight_ppm=300_000,
+        [render("ashare-daily", CONTEXT)],
+        lambda form, text: parse_reply(text, offered, max_weight_ppm=300_000),
         deadline_s=5,
-        on_text=lambda index, text: None,
+        listener=Deaf(),
         cancelled=threading.Event(),
     )
     assert [(one.instrument, one.target_weight_ppm) for one in answer.parsed.decisions] == [("000338.SZ", 200_000)]

