@@ -22,6 +22,7 @@ from engine.core.errors import DataError
 from engine.core.instrument import Instrument
 from engine.core.market import Bar, Quote
 from engine.core.units import Market
+from engine.feeds.distributions import distributions
 from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
 from engine.store.bars import ZONE, BarStore
 from engine.store.snapshot import Snapshot, freeze
@@ -39,8 +40,6 @@ TURNS = (
     (time(13, 0), SessionKind.AFTERNOON),
     (time(15, 0), SessionKind.CLOSE),
 )
-MILLIONTHS_PER_UNIT = 100
-"""Dividends are kept in 1e-6 CNY, money units are 1e-4 CNY."""
 _BEIJING = ZoneInfo(ZONE)
 # Events of one instant: the day begins, shares go ex, prices follow, the closing print comes after the last bar, the day turns.
 _BEGINS, _GOES_EX, _PRINTS, _CLOSES, _TURNS = range(5)
@@ -74,7 +73,7 @@ class ReplayTape:
         symbols = list(self._names)
         self._days = _by_day(world.daily(symbols, len(world.sessions())))
         self._order = sorted(self._days)
-        self._gone_ex = _distributions(world.dividends(symbols), self._sessions)
+        self._gone_ex = distributions(world.dividends(symbols), self._sessions, lambda day: _at(day, PRE_OPEN))
         self._pending: deque[TapeEvent] = deque()
         self._next_session = 0
         self._made: dict[date, list[TapeEvent]] = {}
@@ -224,29 +223,6 @@ def _closed(opened: Quote, bar: Bar) -> Quote:
         amount=bar.amount,
         auction=True,
     )
-
-
-def _distributions(announced: pl.DataFrame, sessions: Sequence[date]) -> dict[date, list[DividendEvent]]:
-    """Distributions by the session on which they go ex, several of one share on one day summed (a final and a special dividend)."""
-    by_day: dict[date, list[DividendEvent]] = {}
-    due = announced.filter(pl.col("ex_date").is_in(list(sessions)), pl.col("known_at").is_not_null())
-    amounts = ("cash_per_10", "bonus_per_10", "transfer_per_10")
-    summed = due.group_by("symbol", "ex_date").agg(pl.col("record_date").max(), *(pl.col(name).sum() for name in amounts))
-    for row in summed.sort("ex_date", "symbol").iter_rows(named=True):
-        cash, finer = divmod(row["cash_per_10"], MILLIONTHS_PER_UNIT)
-        if finer:
-            raise DataError(f"replay: the dividend of {row['symbol']} on {row['ex_date']} is finer than 1e-4 CNY per ten shares")
-        event = DividendEvent(
-            symbol=row["symbol"],
-            ex_date=row["ex_date"],
-            record_date=row["record_date"],
-            cash_per_10=cash,
-            bonus_per_10=row["bonus_per_10"],
-            transfer_per_10=row["transfer_per_10"],
-            at=_at(row["ex_date"], PRE_OPEN),
-        )
-        by_day.setdefault(event.ex_date, []).append(event)
-    return by_day
 
 
 def _by_day(daily: pl.DataFrame) -> dict[date, dict[str, Bar]]:
