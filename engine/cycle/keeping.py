@@ -33,12 +33,18 @@ def keep(file: Path, past: Past, head: Head) -> None:
 
 
 def recall(file: Path, books: Books, desk: str) -> Past:
-    """The desk's past: from the note as far as the journal confirms it, from the journal for the rest."""
-    past, after = _noted(file, books, desk)
+    """The desk's past: from the note as far as the journal confirms it, from the journal for the rest.
+
+    Where that rest was long, the note is brought up to date at once: a desk that never reaches a close must not pay twice.
+    """
+    past, noted = _noted(file, books, desk)
+    after = noted
     while page := books.entries(after, limit=PAGE):
         for entry in page:
             past = past.after(entry.record)
         after = page[-1].seq
+    if after - noted > PAGE:
+        keep(file, past, Head(after, books.hash_at(after)))
     return past
 
 

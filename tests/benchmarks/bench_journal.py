@@ -126,7 +126,7 @@ def restart(home: Path, cycles: int) -> None:
     with books(home) as view:
         counted, entries = view.cycle_count("demo"), view.head()
     times = []
-    for _ in range(3):
+    for _ in range(4):
         engine = engine_on(home, "manual", date(2020, 3, 2), date(2020, 3, 20), cycles=0)
         before = time.perf_counter()
         engine.start()
@@ -135,7 +135,9 @@ def restart(home: Path, cycles: int) -> None:
         times.append(time.perf_counter() - before)
         assert engine.failed == "", engine.failed
         engine.stop(10)
-    print(f"restart to ready with {counted:,} cycles   {statistics.median(times):9.2f} s    ({entries:,} entries)")
+    first, *later = times  # a generated ledger has no note of its past (cycle/keeping.py): the first start reads all of it
+    print(f"restart to ready with {counted:,} cycles   {statistics.median(later):9.2f} s    ({entries:,} entries)")
+    print(f"  without the note of its past         {first:9.2f} s")
     before, worked = time.perf_counter(), time.process_time()
     rebuild(home)
     seconds, worked = time.perf_counter() - before, time.process_time() - worked
