@@ -1,0 +1,128 @@
+"""One Parquet file under a seal: two lines of text, then the bytes they vouch for, so that a torn file is refused by name.
+
+`kanpan-market-1 SHA256(parquet) SHA256(summary)` · the summary as one line of JSON · the Parquet bytes.
+The decoder never sees a byte that was not checked: on damaged input it may abort the process instead of raising. The summary has
+its own checksum, so that a directory of years is listed without reading its bodies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from engine.core.errors import DataError
+
+MAGIC = b"kanpan-market-1"
+MAX_SUMMARY_BYTES = 4 << 20
+_SEAL_BYTES = len(MAGIC) + 2 * 65 + 1
+_MEND = "delete it and run `kanpan data sync` or `kanpan data import` again"
+
+
+def write_sealed(path: Path, table: pl.DataFrame, summary: Mapping[str, Any]) -> None:
+    """Put `table` at `path` whole or not at all, durable when this returns. Raises DataError when the disk refuses.
+
+    A temporary file beside it is flushed and renamed over it, then the directory is flushed; files are 0600, directories 0700.
+    """
+    buffer = io.BytesIO()
+    table.write_parquet(buffer, compression="lz4", statistics=False)
+    body = buffer.getbuffer()
+    line = json.dumps(summary, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    try:
+        make_directory(path.parent)
+        _replace(path, (_seal(body, line), line, body))
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}; nothing was changed") from error
+
+
+def read_sealed(path: Path, columns: Sequence[str] | None = None) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The table at `path`, or the named columns of it, and its summary. Raises DataError naming a missing or damaged file."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    line, start = _summary(path, data)
+    body = memoryview(data)[start:]
+    if _seal(body, line) != data[:_SEAL_BYTES]:
+        raise DataError(f"{path} is damaged (its checksum differs); {_MEND}")
+    try:
+        return pl.read_parquet(io.BytesIO(body), columns=None if columns is None else list(columns)), json.loads(line)
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        raise DataError(f"{path} was not written by this program; {_MEND}") from error
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """The summary of the file at `path` without its table. Raises DataError naming a missing or damaged file."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SEAL_BYTES)
+            line = file.readline(MAX_SUMMARY_BYTES)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    return dict(json.loads(_summary(path, head + line)[0]))
+
+
+def file_stamp(path: Path) -> tuple[int, int, int]:
+    """What changes when the file at `path` is replaced: inode, size, time in nanoseconds. Raises DataError when it is missing."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def make_directory(directory: Path) -> None:
+    """Make `directory` and its parents with mode 0700, each durable in its own parent. Raises OSError."""
+    missing = []
+    while not directory.is_dir():
+        missing.append(directory)
+        directory = directory.parent
+    for new in reversed(missing):
+        new.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(new.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in `directory` durable. Raises OSError."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _summary(path: Path, data: bytes) -> tuple[bytes, int]:
+    """The checked line of the summary, and where the body begins."""
+    end = data.find(b"\n", _SEAL_BYTES, _SEAL_BYTES + MAX_SUMMARY_BYTES) + 1
+    line = data[_SEAL_BYTES:end]
+    words = data[:_SEAL_BYTES].split()
+    if not end or len(words) != 3 or words[0] != MAGIC or words[2] != hashlib.sha256(line).hexdigest().encode():
+        raise DataError(f"{path} is damaged (its first lines are not whole); {_MEND}")
+    return line, end
+
+
+def _seal(body: memoryview, line: bytes) -> bytes:
+    return b"%s %s %s\n" % (MAGIC, hashlib.sha256(body).hexdigest().encode(), hashlib.sha256(line).hexdigest().encode())
+
+
+def _replace(target: Path, parts: tuple[bytes | memoryview, ...]) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(handle)
+        temporary.replace(target)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(target.parent)
