@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
+
+import polars as pl
 
 from engine.analysis import Features, features, screen
 from engine.brokers import Working
@@ -20,7 +22,7 @@ from engine.core.journal import OrderCreated, TradingState
 from engine.core.market import Quote
 from engine.core.order import Order, Side
 from engine.core.past import Past
-from engine.core.units import PPM, from_units, plain
+from engine.core.units import PPM, Market, from_units, plain
 from engine.cycle.mandate import Mandate
 from engine.cycle.moves import average_ranges, daily_returns
 from engine.exchange import Phase, accepts_orders, calendar, exchange_of, price_limits
@@ -68,10 +70,25 @@ def analyze(snapshot: Snapshot, mandate: Mandate, account: Account, previous_ses
     quoted = {quote.symbol: quote for quote in snapshot.quotes}
     held = tuple(symbol for symbol in sorted(account.positions) if symbol not in chosen and symbol in quoted)
     newest = newest_bars(snapshot)
+    oldest = _oldest(snapshot, mandate)
     stale = tuple(
-        symbol for symbol in sorted(quoted) if max(_last_day(newest, symbol), _printed_on(quoted[symbol])) < previous_session
+        symbol
+        for symbol in sorted(quoted)
+        if max(_last_day(newest, symbol), _printed_on(quoted[symbol])) < previous_session or quoted[symbol].known_at < oldest
     )
     return Seen(figures, chosen + held, stale, newest, prices_of(snapshot, newest))
+
+
+def _oldest(snapshot: Snapshot, mandate: Mandate) -> datetime:
+    """Before which a quote is too old for a desk on the wall's clock; the age counts from where trading began or went on."""
+    days = calendar(mandate.market)
+    never = datetime.min.replace(tzinfo=UTC)
+    if not mandate.max_age_s or days.phase(snapshot.as_of) is not Phase.CONTINUOUS:
+        return never
+    session = days.session(days.local_day(snapshot.as_of))
+    begins = session.lunch[1] if session.lunch is not None and session.lunch[1] <= snapshot.as_of else session.opens
+    limit = timedelta(seconds=mandate.max_age_s)
+    return snapshot.as_of - limit if snapshot.as_of - limit > begins or mandate.market is Market.CRYPTO else never
 
 
 def _last_day(newest: Mapping[str, Newest], symbol: str) -> date:
@@ -84,8 +101,8 @@ def _printed_on(quote: Quote) -> date:
 
 def newest_bars(snapshot: Snapshot) -> dict[str, Newest]:
     """Each name's newest daily bar; bars are sorted by symbol, interval and time, so it is the last of its run."""
-    daily = snapshot.bars.filter(snapshot.bars["interval"] == "1d").select("symbol", "trading_day", "close", "volume")
-    last = daily.unique("symbol", keep="last", maintain_order=True)
+    daily = snapshot.bars.lazy().filter(pl.col("interval") == "1d").select("symbol", "trading_day", "close", "volume")
+    last = daily.unique("symbol", keep="last", maintain_order=True).collect()
     return {symbol: Newest(day, close, volume) for symbol, day, close, volume in last.iter_rows()}
 
 
