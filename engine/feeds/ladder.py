@@ -14,6 +14,7 @@ Whoever rested is tried first again, and so the ladder climbs back by itself. Ev
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from engine.core.errors import DataError
 from engine.core.units import PPM
 from engine.feeds.breaker import Rest
 from engine.feeds.crosscheck import Compared, compare, sample
@@ -72,7 +74,8 @@ class Served:
 class Ladder:
     """Sources in order for each kind. Safe from any thread: one walk at a time for each kind, `states` never waits for one.
 
-    `observer` hears each switch in the thread that walked; it must not ask the ladder anything but `states`.
+    `observer` hears each switch in the thread that walked; it must not ask the ladder anything but `states`. `listed_rows` is how
+    many names the last accepted list had, `keep` takes each list that is accepted (master.py).
     """
 
     def __init__(
@@ -82,6 +85,8 @@ class Ladder:
         quotes: Sequence[Rung[QuoteSource]] = (),
         bars: Sequence[Rung[BarSource]] = (),
         securities: Sequence[Rung[SecuritySource]] = (),
+        listed_rows: int = 0,
+        keep: Callable[[pl.DataFrame, str, datetime], None] = lambda table, source, at: None,
         observer: Callable[[SourceSwitched], None] = lambda switched: None,
         policy: LadderPolicy | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -97,7 +102,8 @@ class Ladder:
         self._remembered = pl.DataFrame(schema=_CACHED)
         self._absent: frozenset[str] = frozenset()
         self._accepted_rows = 0
-        self._listed_rows = 0
+        self._listed_rows = listed_rows
+        self._keep = keep
         self._checked: float | None = None
         self._turn = 0
         self._disputed: tuple[str, ...] = ()
@@ -143,7 +149,7 @@ class Ladder:
 
         def ask(rung: Rung[SecuritySource]) -> pl.DataFrame:
             table = rung.source.securities(self._fetch, now)
-            if not self._enough(table.height, self._listed_rows) and not rung.memory:
+            if not self._enough(table.height, self._listed_rows):
                 raise FeedError(rung.name, Fault.INCOMPLETE, f"{table.height} names where {self._listed_rows} were accepted before")
             return table
 
@@ -151,7 +157,12 @@ class Ladder:
             found = self._securities.walk(ask, now)
             if not found.rung.memory:
                 self._listed_rows = found.table.height
-        return Served(found.table, found.rung.name, now, 0.0, found.rung.memory, found.switched)
+                # A full disk is for the ledger to halt on; a list that was not kept is fetched again the next time.
+                with contextlib.suppress(DataError):
+                    self._keep(found.table, found.rung.name, now)
+        newest = found.table["known_at"].max()
+        at = newest if found.rung.memory and isinstance(newest, datetime) else now
+        return Served(found.table, found.rung.name, at, max(0.0, (now - at).total_seconds()), found.rung.memory, found.switched)
 
     def states(self) -> tuple[RungState, ...]:
         """Every rung of every kind."""

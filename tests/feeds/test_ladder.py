@@ -1,4 +1,4 @@
-"""The ladder against a real server: walked down host by host to the cache, and up again; whole tables or none; two vendors compared."""
+"""The ladder against a real server: walked down host by host to the cache, and up again; whole tables; two vendors compared."""
 
 from __future__ import annotations
 
