@@ -21,10 +21,13 @@ MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
 """Length of an intraday bar; the sources stamp it with its end in Beijing."""
 DAILY = "1d"
 RAW_BARS = pl.Schema(
-    {"ends": pl.String()} | {name: pl.Float64() for name in ("open", "high", "low", "close", "volume", "amount", "change")}
+    {"ends": pl.String()}
+    | {name: pl.Float64() for name in ("open", "high", "low", "close", "volume", "amount", "change")}
+    | {"gone_ex": pl.Boolean()}
 )
 """What an adapter hands over: `ends` as `YYYY-MM-DD` or `YYYY-MM-DD HH:MM`, prices and amount in CNY, volume in shares; `amount`
-null where the source has none, `change` against the day's reference price, null where it has none."""
+null where the source has none, `change` against the day's reference price, null where it has none; `gone_ex` on a day whose
+reference price is not the close before it."""
 _PRICES = ("open", "high", "low", "close")
 _OPENS_MINUTE, _CLOSES_MINUTE = 9 * 60 + 30, 15 * 60
 
@@ -32,8 +35,8 @@ _OPENS_MINUTE, _CLOSES_MINUTE = 9 * 60 + 30, 15 * 60
 def bar_table(source: str, rows: pl.DataFrame, symbol: str, interval: str, first: date, last: date, now: datetime) -> pl.DataFrame:
     """BAR_SCHEMA of `symbol` from rows of RAW_BARS: trading days `first` to `last`, nothing known after `now`, raw prices.
 
-    `pre_close` of a day is its close less its change, else the close of the row before it, else 0; of a minute always 0 (the day's
-    reference price is in the daily bar). Raises FeedError: NOT_DATA, UNIT, FUTURE, EMPTY when there is no row at all.
+    `pre_close` of a day is its close less its change, else the close of the row before it (not on a day it goes ex), else 0; of a
+    minute always 0: the day's reference price is in the daily bar. Raises FeedError: NOT_DATA, UNIT, FUTURE, EMPTY without any row.
     """
     if rows.is_empty():
         raise FeedError(source, Fault.EMPTY, f"{symbol} has no {interval} bars")
@@ -50,7 +53,8 @@ def bar_table(source: str, rows: pl.DataFrame, symbol: str, interval: str, first
     silent = (pl.col("volume") == 0) & (pl.max_horizontal(_PRICES) == 0)
     sound = _once(source, whole.filter(~silent.fill_null(False)))
     _check(source, sound, symbol)
-    reference = pl.coalesce(pl.col("close") - pl.col("change"), pl.col("close").shift(1), 0).clip(0)
+    before = pl.when(~pl.col("gone_ex").fill_null(False)).then(pl.col("close").shift(1))
+    reference = pl.coalesce(pl.col("close") - pl.col("change"), before, 0).clip(0)
     return (
         sound.with_columns(
             symbol=pl.lit(symbol),

@@ -53,4 +53,4 @@ def raw_bars(body: bytes, code: str) -> pl.DataFrame:
     if len(widths) > 1 or not _FEWEST <= min(widths) <= _MOST:
         raise not_data(SOURCE, "klines of several widths")
     table = numbers(SOURCE, split(SOURCE, lines, ",", _COLUMNS), _FIGURES)
-    return table.with_columns(volume=pl.col("volume") * LOT)
+    return table.with_columns(volume=pl.col("volume") * LOT, gone_ex=pl.lit(False))

@@ -30,8 +30,8 @@ PERCENT_PPM = 10_000
 SKEW = timedelta(seconds=5)
 """How far a source's clock may run ahead of ours; what is later is from the future."""
 MAX_BYTES = 64_000_000
-_JSONP = re.compile(rb"\s*[A-Za-z_$][\w$.]{0,200}\((.*)\)\s*;?\s*", re.DOTALL)
-_ASSIGNED = re.compile(rb"\s*(?:var\s+)?[A-Za-z_$][\w$.]{0,200}\s*=\s*([\[{].*[\]}])\s*;?\s*", re.DOTALL)
+_CALLBACK = re.compile(rb"[A-Za-z_$][\w$.]{0,200}\s{0,9}")
+_VARIABLE = re.compile(rb"(?:var\s{1,9})?[A-Za-z_$][\w$.]{0,200}\s{0,9}")
 _EXACT = 2.0**51
 """Below it a decimal's nearest double, times the scale, lies within half a unit of the true whole number."""
 _LARGEST_PRICE = 1e12
@@ -49,14 +49,16 @@ def unwrapped(source: str, body: bytes) -> bytes:
     """The JSON inside `name(…);` or `name=…;`, or the body itself. Raises FeedError(NOT_DATA) for a wrapper cut short."""
     if len(body) > MAX_BYTES:
         raise not_data(source, f"a body of {len(body)} bytes")
-    if body[:1] in (b"{", b"["):
-        return body
-    wrapped = _JSONP.fullmatch(body) or _ASSIGNED.fullmatch(body)
-    if wrapped is not None:
-        return wrapped.group(1)
     inner = body.strip()
-    if inner[:1] in (b"{", b"["):
+    if inner[:1] in (b"{", b"[") or inner == b"null":
         return inner
+    inner = inner.removesuffix(b";").rstrip()
+    callback, bracket, _ = inner[:250].partition(b"(")
+    if bracket and inner[-1:] == b")" and _CALLBACK.fullmatch(callback):
+        return inner[len(callback) + 1 : -1].strip()
+    variable, sign, _ = inner[:250].partition(b"=")
+    if sign and _VARIABLE.fullmatch(variable):
+        return inner[len(variable) + 1 :].strip()
     raise not_data(source, f"neither JSON nor JSONP: {body[:40]!r}")
 
 
@@ -91,6 +93,14 @@ def gbk(source: str, body: bytes) -> str:
         return body.decode("gb18030")
     except UnicodeDecodeError:
         raise not_data(source, f"not GBK: {body[:40]!r}") from None
+
+
+def quoted_lines(source: str, text: str, prefix: str) -> list[tuple[str, str]]:
+    """(name, content) of every `PREFIXname="content";` of a text that holds nothing else. Raises FeedError(NOT_DATA)."""
+    pattern = re.compile(rf'{prefix}(\w{{1,40}})="([^"]*)"')
+    if pattern.sub("", text).strip(" \r\n\t;"):
+        raise not_data(source, f"not lines of quotes, or cut short: {text[:40]!r}")
+    return pattern.findall(text)
 
 
 def split(source: str, lines: Sequence[str], separator: str, names: Mapping[int, str]) -> pl.DataFrame:
