@@ -1,4 +1,4 @@
-"""The fetcher against a real server at its worst: each failure has a name, nothing is read without end, nobody is asked too often."""
+"""The fetcher against a real server at its worst: each failure has a name, no body is read without end, no host asked too often."""
 
 from __future__ import annotations
 

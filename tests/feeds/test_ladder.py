@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
+from feed_server import FeedServer, html_page, plays, reset_at_once, status
 
 from engine.feeds.breaker import Gate
 from engine.feeds.fetch import Fetcher, FetchSettings
@@ -15,7 +16,6 @@ from engine.feeds.ladder import Ladder, LadderPolicy
 from engine.feeds.pacing import Pace
 from engine.feeds.rungs import Rung, SourceSwitched
 from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Fetch, Kind, QuoteSource, Request
-from feed_server import FeedServer, html_page, plays, reset_at_once, status
 
 NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 NAMES = ["000001.SZ", "300750.SZ", "600000.SH", "600519.SH", "688981.SH"]
