@@ -15,6 +15,7 @@ from engine.core.units import PPM, UNITS, to_units
 from engine.cycle import Mandate
 from engine.exchange import FeeSchedule
 from engine.feeds.replay import ReplayTape
+from engine.feeds.sim import SimTape
 from engine.feeds.tape import Tape
 from engine.llm import Model, ModelSpec, OfflineModel, Price, Rates, build_model
 from engine.risk import Policy
@@ -134,5 +135,8 @@ def model_spec(name: str, settings: ModelConfig, key: str) -> ModelSpec:
 
 def build_tape(desk: DeskConfig, home: Path, resume: date | None) -> Tape:
     """The tape a desk reads, from the day on which it left off. Raises KanpanError."""
+    if desk.feed[0] == "sim":
+        invented = desk.sim
+        return SimTape(seed=invented.seed, size=invented.size, start=invented.start, sessions=invented.sessions, begin=resume)
     start = max(desk.replay.start, resume or desk.replay.start)
     return ReplayTape(BarStore.load(sample_dir()), start=start, end=desk.replay.end)

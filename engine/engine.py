@@ -188,7 +188,7 @@ class Engine:
             instruments=worker.instruments,
             broker=worker.broker,
             source=tape.source,
-            replay=desk.feed[0] == "replay",
+            replay=desk.feed[0] in ("replay", "sim"),
             offline={model.name: model.offline for model in models},
         )
         closes = [point.equity for point in curve if not point.cycle_id]

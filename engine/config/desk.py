@@ -13,10 +13,11 @@ from pydantic import Field, field_validator, model_validator
 
 from engine.config.fusion import FusionConfig
 from engine.config.policy import FeePolicy, RiskPolicy
+from engine.config.sim import SimConfig
 from engine.config.strict import Amount, Multiple, Strict
 from engine.core.units import UNITS, Market, to_units
 
-FEEDS = ("replay",)
+FEEDS = ("replay", "sim")
 STRATEGIES = ("panel", "fusion", "baseline")
 
 
@@ -60,6 +61,7 @@ class DeskConfig(Strict):
     history_days: int = Field(default=120, ge=30, le=1_000)
     deadline_s: float = Field(default=60, gt=0, le=1_800)
     replay: ReplayConfig = ReplayConfig()
+    sim: SimConfig = SimConfig()
     fees: FeePolicy = FeePolicy()
     risk: RiskPolicy = RiskPolicy()
     fusion: FusionConfig = FusionConfig()
@@ -106,6 +108,8 @@ class DeskConfig(Strict):
     def _possible(self) -> DeskConfig:
         if self.market is not Market.ASHARE and "replay" in self.feed:
             raise ValueError(f"market {self.market}: the feed replay plays A-shares only")
+        if "sim" in self.feed and (self.market is not Market.ASHARE or len(self.feed) > 1):
+            raise ValueError("the feed sim plays simulated A-shares only, and alone: nothing real stands in for it")
         if self.strategy == "panel" and not self.models:
             raise ValueError("models: the strategy panel needs at least one")
         twice = [model for model in self.models if self.models.count(model) > 1]

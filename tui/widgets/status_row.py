@@ -90,7 +90,7 @@ def _badges(status: StatusView, face: Face) -> Row:
     live = status.mode == "live"
     row: list[Span] = [(f" {words.t('app.live' if live else 'app.paper')} ", "live" if live else "paper")]
     if status.replay:
-        row.append((f" {words.t('app.replay')} ", "mark"))
+        row.append((f" {words.t('app.simulated' if status.source == 'sim' else 'app.replay')} ", "mark"))
     if status.trading_state != "ACTIVE":
         row.append((f" {words.get('trading', status.trading_state)} ", "alarm"))
     if status.paused:
