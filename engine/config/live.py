@@ -16,7 +16,7 @@ CACHE = "cache"
 SOURCES = {
     Market.ASHARE: ("eastmoney", "tencent", "sina"),
     Market.US: ("yahoo",),
-    Market.CRYPTO: ("binance", "binance-usdm"),
+    Market.CRYPTO: ("binance", "binance_um"),
 }
 """Live sources by market, for a ladder in any order; `cache` at its end is what every ladder has: what was seen last, stale."""
 FEEDS = (*RECORDED, *(name for names in SOURCES.values() for name in names), CACHE)

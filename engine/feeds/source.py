@@ -160,7 +160,8 @@ EX_RIGHT_TABLE = pl.Schema(
 class QuoteSource(Protocol):
     """Quotes of some symbols, or of a whole market (`symbols` empty)."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def quotes(self, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
         """QUOTE_TABLE. `now` is when the answer may first be known; a row from the future is a fault. Raises FeedError."""
@@ -170,7 +171,8 @@ class QuoteSource(Protocol):
 class BarSource(Protocol):
     """Bars of one symbol."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def bars(self, fetch: Fetch, symbol: str, interval: str, first: date, last: date, now: datetime) -> pl.DataFrame:
         """store.snapshot.BAR_SCHEMA, closed bars only, raw prices (factor_ppm 1,000,000 where the source gives none).
@@ -183,7 +185,8 @@ class BarSource(Protocol):
 class SecuritySource(Protocol):
     """The list of what is listed."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def securities(self, fetch: Fetch, now: datetime) -> pl.DataFrame:
         """SECURITY_TABLE, whole. Raises FeedError."""
@@ -193,7 +196,8 @@ class SecuritySource(Protocol):
 class FundingSource(Protocol):
     """Funding and open interest of perpetuals."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def funding(self, fetch: Fetch, symbol: str, first: date, last: date, now: datetime) -> pl.DataFrame:
         """FUNDING_TABLE: what was paid on the UTC days `first` to `last`. Raises FeedError."""
