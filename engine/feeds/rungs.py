@@ -37,20 +37,25 @@ class Rung(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class SourceSwitched:
-    """From now on `kind` comes from `after`; `reason` is the fault that forced it, or that the better one answers again."""
+    """From now on `kind` comes from `after`; `reason` is the fault that forced it, or that the better one answers again.
+
+    `what` is the interval of bars, empty for the other kinds.
+    """
 
     kind: Kind
     before: str
     after: str
     reason: str
     at: datetime
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RungState:
-    """One rung as the console shows it; instants are those the asker gave, None for never."""
+    """One rung as the console shows it; instants are those the asker gave, None for never; `what` is the interval of bars."""
 
     kind: Kind
+    what: str
     name: str
     serving: bool
     gate: Gate
@@ -88,11 +93,14 @@ class Rungs(Generic[S]):
         rest: Rest,
         monotonic: Callable[[], float],
         observer: Callable[[SourceSwitched], None],
+        *,
+        what: str = "",
     ) -> None:
         names = [rung.name for rung in rungs]
         if len(set(names)) < len(names):
             raise ValueError(f"{kind}: two rungs have one name in {names}")
         self.kind = kind
+        self.what = what
         self._standing = [_Standing(rung) for rung in rungs]
         self._rest = rest
         self._monotonic = monotonic
@@ -170,7 +178,7 @@ class Rungs(Generic[S]):
             before, self._serving = self._serving, after
         if before == after:
             return None
-        switched = SourceSwitched(self.kind, before, after, reasons.get(before, f"{after} answers again"), now)
+        switched = SourceSwitched(self.kind, before, after, reasons.get(before, f"{after} answers again"), now, self.what)
         self._observer(switched)
         return switched
 
@@ -181,6 +189,7 @@ class Rungs(Generic[S]):
             return tuple(
                 RungState(
                     kind=self.kind,
+                    what=self.what,
                     name=standing.rung.name,
                     serving=standing.rung.name == self._serving,
                     gate=Gate.CLOSED if standing.rung.memory else standing.circuit.gate,

@@ -12,9 +12,10 @@ from feed_server import FeedServer, html_page, plays, reset_at_once, status
 
 from engine.feeds.breaker import Gate
 from engine.feeds.fetch import Fetcher, FetchSettings
-from engine.feeds.ladder import Ladder, LadderPolicy
+from engine.feeds.ladder import Ladder
 from engine.feeds.pacing import Pace
 from engine.feeds.rungs import Rung, SourceSwitched
+from engine.feeds.served import LadderPolicy
 from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Fetch, Kind, QuoteSource, Request
 
 NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
