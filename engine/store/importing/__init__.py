@@ -1,6 +1,6 @@
 """Files of the usual vendors into the store of market data, with every row accounted for."""
 
-from engine.store.importing.importer import Imported, import_bars
+from engine.store.importing.importer import Imported, import_file
 from engine.store.importing.plan import Plan, Stamp, VolumeUnit
 
-__all__ = ["Imported", "Plan", "Stamp", "VolumeUnit", "import_bars"]
+__all__ = ["Imported", "Plan", "Stamp", "VolumeUnit", "import_file"]

@@ -1,10 +1,11 @@
 """One file into the store: read, named, judged, counted; what went in and what went to quarantine add up to the file.
 
-import_bars(path, home, plan) ──► facts of its symbols ──► bars ──► longer bars where asked ──► Imported
+import_file(path, home, plan) ──► facts of its symbols ──► bars ──► longer bars where asked ──► Imported
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ import polars as pl
 from engine.core.instrument import Board
 from engine.core.units import Market
 from engine.store.importing.bars import Read, file_stem, read_bars
+from engine.store.importing.facts import read_facts
 from engine.store.importing.files import read_table, renamed
 from engine.store.importing.plan import Plan
 from engine.store.market import RAW, SECURITIES, SECURITY_SCHEMA, MarketStore, Written
@@ -33,16 +35,32 @@ class Imported:
     made: tuple[tuple[str, Written], ...] = ()
 
 
-def import_bars(path: Path, home: Path, plan: Plan, *, now: datetime) -> Imported:
-    """Import a file of bars. Raises DataError for a file that is none; single rows go to quarantine instead."""
+def import_file(path: Path, home: Path, plan: Plan, *, now: datetime) -> Imported:
+    """Import a file of bars or of dated facts, whichever its columns are.
+
+    Raises DataError for a file that is neither, with nothing kept; single bad rows go to quarantine instead.
+    """
     store = MarketStore.open(home, plan.market)
     text = read_table(path)
     table, origin = renamed(path, text, plan.columns)
-    read = read_bars(store, table, origin, plan, file_stem(path))
+    if {"open", "high", "low", "close"}.intersection(table.columns):
+        return _import_bars(store, table, origin, plan, file_stem(path), now)
+    read = read_facts(store, table, plan, now)
+    written = store.write_facts(read.table, read.rows, source=plan.source, now=now)
+    if read.table is SECURITIES:
+        good = text.height - read.refused
+        return Imported(read.table.name, text.height, good, 0, read.refused, (("facts", written),))
+    return Imported(read.table.name, text.height, written.kept, written.known, written.refused + read.refused)
+
+
+def _import_bars(
+    store: MarketStore, table: pl.DataFrame, origin: Mapping[str, str], plan: Plan, stem: str, now: datetime
+) -> Imported:
+    read = read_bars(store, table, origin, plan, stem)
     store.write_facts(SECURITIES, _facts(read, plan), source=plan.source, now=now)
     written = store.write_bars(read.bars, read.interval, source=plan.source, now=now, basis=plan.basis)
     made = tuple((longer, _resample(store, read, longer, plan, now)) for longer in plan.resample)
-    return Imported(read.interval, text.height, written.kept, written.known, written.refused + read.refused, made)
+    return Imported(read.interval, table.height, written.kept, written.known, written.refused + read.refused, made)
 
 
 def _resample(store: MarketStore, read: Read, longer: str, plan: Plan, now: datetime) -> Written:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 from engine.core.instrument import Board
@@ -31,7 +32,8 @@ class Plan:
 
     `columns` names headers by field (`{"close": "收盘价"}`), `symbol` is that of a file without a symbol column, `basis` how its
     prices are adjusted (`raw`, or a word like `split`), `board` the product of crypto pairs, `resample` longer intervals that are
-    made of complete groups of its bars.
+    made of complete groups of its bars. `as_of` is the day on which a list of securities was drawn up (today where
+    None), `taxonomy` whose industries it names.
     """
 
     market: Market
@@ -45,3 +47,5 @@ class Plan:
     basis: str = RAW
     board: Board | None = None
     resample: tuple[str, ...] = ()
+    as_of: date | None = None
+    taxonomy: str = ""

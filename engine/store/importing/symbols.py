@@ -1,4 +1,4 @@
-"""Vendors' spellings of a code as our symbols: `sh.600519`, `600519.XSHG`, `SH600519`, `600519`, `BTCUSDT`, `AAPL` ──► with market."""
+"""Vendors' spellings of a code as our symbols: `sh.600519`, `600519.XSHG`, `SH600519`, `600519`, `BTCUSDT`, `AAPL`."""
 
 from __future__ import annotations
 

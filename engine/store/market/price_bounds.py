@@ -31,7 +31,9 @@ def price_bounds(bars: pl.DataFrame, securities: pl.DataFrame) -> pl.DataFrame:
     """
     rows = bars.filter(pl.col("pre_close") > 0).select("symbol", "start", "trading_day", "pre_close")
     known = securities.select("symbol", "known_at", *_FACTS).sort("known_at")
-    dated = rows.sort("start").join_asof(known, left_on="start", right_on="known_at", by="symbol", strategy="backward", check_sortedness=False)
+    dated = rows.sort("start").join_asof(
+        known, left_on="start", right_on="known_at", by="symbol", strategy="backward", check_sortedness=False
+    )
     recent = (pl.col("trading_day") - pl.col("list_date")).is_between(timedelta(0), FIRST_DAYS)
     dated = dated.with_columns(pl.when(recent).then("list_date").alias("recently"))
     groups = dated.with_columns(prefix=pl.col("symbol").str.replace(r"^(\d{3})\d{3}", "${1}000"))

@@ -33,6 +33,18 @@ def standing(facts: pl.DataFrame, at: datetime) -> pl.DataFrame:
     return folded(known).unique("symbol", keep="last", maintain_order=True)
 
 
+def marked(facts: pl.DataFrame) -> pl.DataFrame:
+    """`facts` with the ST and delisting marks that a Chinese name carries, where a row gives the name and not the mark."""
+    names = facts["name"].drop_nulls().unique()
+    flags = [(name, (marks := name_flags(name)).special_treatment, marks.delisting) for name in names]
+    schema = {"name": pl.String(), "marked_treatment": pl.Boolean(), "marked_delisting": pl.Boolean()}
+    told = facts.join(pl.DataFrame(flags, schema=schema, orient="row"), on="name", how="left", maintain_order="left")
+    return told.with_columns(
+        pl.coalesce("special_treatment", "marked_treatment").alias("special_treatment"),
+        pl.coalesce("delisting", "marked_delisting").alias("delisting"),
+    ).select(list(SECURITY_SCHEMA))
+
+
 def changes(facts: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
     """`facts` without the words that the standing before them says already, and without rows that then say nothing.
 
@@ -62,8 +74,6 @@ def _instruments(rows: pl.DataFrame, market: Market, at: datetime) -> Iterator[I
             board = Board(row["board"]) if row["board"] else board_of(row["symbol"], market)
         except (RuleUnknown, ValueError):
             continue
-        marks = name_flags(row["name"] or "")
-        treated, leaving = row["special_treatment"], row["delisting"]
         sizes = {name: row[name] for name in ("tick", "step") if row[name]}
         if market is Market.US:
             sizes.setdefault("step", _US_STEP)
@@ -74,7 +84,7 @@ def _instruments(rows: pl.DataFrame, market: Market, at: datetime) -> Iterator[I
             name=row["name"] or row["symbol"].rpartition(".")[0],
             industry=row["industry"] or "",
             list_date=row["list_date"],
-            special_treatment=marks.special_treatment if treated is None else treated,
-            delisting=marks.delisting if leaving is None else leaving,
+            special_treatment=bool(row["special_treatment"]),
+            delisting=bool(row["delisting"]),
             **sizes,
         )

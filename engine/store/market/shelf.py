@@ -22,8 +22,8 @@ from engine.store.market.layout import INTERVAL_MINUTES, RAW, Table, bar_files, 
 from engine.store.market.sealed import file_stamp
 from engine.store.snapshot import BAR_SCHEMA
 
-MAX_ROWS_KEPT = 1_000_000
-"""Bars held decoded in memory, about 100 bytes each."""
+MAX_ROWS_KEPT = 1_500_000
+"""Bars held decoded in memory, about 90 bytes each: a year of the whole A-share market fits."""
 READERS = 2
 _DAY = timedelta(days=1)
 _Stamp = tuple[int, int, int]

@@ -28,7 +28,7 @@ from engine.store.market.layout import (
 from engine.store.market.layout import TABLES as FACT_TABLES
 from engine.store.market.quality import Write, judge
 from engine.store.market.quarantine import Reason, refused
-from engine.store.market.securities import changes, folded
+from engine.store.market.securities import changes, folded, marked
 from engine.store.market.shelf import Shelf
 from engine.store.market.view import MarketAsOf
 from engine.store.snapshot import BAR_SCHEMA
@@ -105,7 +105,9 @@ class MarketStore:
         """Keep `rows` of a table of facts (layout.TABLES); of securities only what they say anew. Raises DataError."""
         if rows.is_empty():
             return Written(0, 0, 0)
-        told = changes(rows, self._shelf.facts(SECURITIES)) if table is SECURITIES else rows
+        told = rows
+        if table is SECURITIES:
+            told = changes(marked(rows) if self.market is Market.ASHARE else rows, self._shelf.facts(SECURITIES))
         kept, wrong = facts.add(self.home, self.market, table, told, source=source, now=now)
         return Written(kept, rows.height - kept - wrong, wrong)
 
