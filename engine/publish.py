@@ -46,7 +46,7 @@ from engine.core.units import PPM, UNITS, Market, from_units, plain
 from engine.exchange import calendar
 from engine.feeds.tape import SessionEvent
 from engine.proposals import proposal_row
-from engine.rows import decision_rows, filled_row, model_row, order_row, position_row, quote_row, strategy_told
+from engine.rows import decision_rows, filled_row, model_row, order_row, position_row, quote_row, shown_age, strategy_told
 from engine.state import (
     AlertRow,
     DecisionRow,
@@ -164,11 +164,20 @@ class Publisher:
         seen = [quote for quote in quotes if quote.symbol in face.instruments]
         rows = [(row.symbol, quote_row(face.instruments[row.symbol], row, row.symbol in account.positions)) for row in seen]
         self._state.quotes.put(rows)
-        if quotes:
+        if quotes and face.replay:
             self.status(desk, now=max(quote.known_at for quote in quotes), source_age_s=0.0)
         if any(quote.symbol in account.positions for quote in quotes):
             self._positions(face)
             self._worth(face, account)
+
+    def looked(self, desk: str, now: datetime, source: str, *, degraded: bool, confirmed: Mapping[str, datetime]) -> None:
+        """A live desk at an instant of the clock: who answers, and how old what each row says is."""
+        ages = {symbol: (now - at).total_seconds() for symbol, at in confirmed.items()}
+        youngest = min(ages.values(), default=None)
+        self.status(desk, now=now, source=source, source_degraded=degraded, source_age_s=youngest)
+        rows = self._state.quotes.view().rows
+        aged = ((symbol, replace(rows[symbol], age_s=shown_age(age))) for symbol, age in ages.items() if symbol in rows)
+        self._state.quotes.put(aged)
 
     def turned(self, desk: str, event: SessionEvent) -> None:
         """A session reached one of its turns."""

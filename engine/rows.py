@@ -40,7 +40,14 @@ def quote_row(instrument: Instrument, quote: Quote, held: bool) -> QuoteRow:
         held=held,
         suspended=quote.suspended,
         stale=False,
+        source=quote.source,
     )
+
+
+def shown_age(seconds: float) -> int:
+    """An age as a screen shows it: to five seconds within a minute, then to the minute, so that standing still is no repaint."""
+    whole = max(0, int(seconds))
+    return whole // 5 * 5 if whole < 60 else whole // 60 * 60
 
 
 def position_row(instrument: Instrument, account: Account, price: int, day: date | None) -> PositionRow:

@@ -148,6 +148,9 @@ class QuoteRow:
     held: bool
     suspended: bool
     stale: bool
+    source: str = ""
+    age_s: int = -1
+    """How long ago the row was last confirmed, seconds, coarser the older it is; -1 where the market is a replay."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from datetime import time as time_of_day
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from engine.alerts import (
     Postman,
@@ -38,6 +38,8 @@ from engine.store import Ledger
 SLACK_S = 30.0
 """A thread may be silent for this long beyond what its work can take."""
 LEDGER_SLOW_S = 10.0
+FEED_SLACK_S = 240.0
+"""A look down a whole ladder, each rung until its deadline, or sixty pages at the pace of a careful guest."""
 DATA_LIMIT_S = 300.0
 _TRADING = frozenset({"continuous", "open_call", "close_call_no_cancel"})
 
@@ -53,6 +55,16 @@ def routing_policy(settings: AlertsConfig) -> RoutingPolicy:
         quiet = Quiet(time_of_day.fromisoformat(begins), time_of_day.fromisoformat(ends))
     severity = Severity(settings.min_severity)
     return RoutingPolicy(severity, quiet, settings.rate_per_minute, settings.escalate_after_s)
+
+
+@runtime_checkable
+class Feeding(Protocol):
+    """A tape with a thread of its own."""
+
+    @property
+    def beat(self) -> float:
+        """The monotonic instant at which that thread was last seen alive."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +154,18 @@ class Monitor:
         threads = {"desk": (now - runner.beat, patience), "ledger": (self._ledger.busy_s, LEDGER_SLOW_S)}
         threads |= {thread: (now - beat(), SLACK_S * 2) for thread, beat in self._beats.items()}
         status = self._state.status.view().rows[name]
-        live = not status.replay and status.phase in _TRADING and status.now is not None
+        live = not status.replay and status.phase in _TRADING
+        tape = runner.desk.equipment.tape
+        if isinstance(tape, Feeding):
+            threads["feed"] = (now - tape.beat, FEED_SLACK_S)
         asked = [(row.model, row.outcome) for row in self._state.models.view().rows.values() if row.cycle_id.startswith(f"{name}:")]
         return Readings(
             desk=name,
             threads=threads,
-            data_age_s=_age_s(self._clock.now(), status.now) if live else None,
+            data_age_s=status.source_age_s if live else None,
             data_limit_s=DATA_LIMIT_S,
             failures=failures_in_a_row(asked),
             lost_ppm=max(0, -status.day_change_ppm),
             max_loss_ppm=mandate.policy.max_daily_loss_ppm,
             mismatch=status.halting_reason or "AMBIGUOUS" if status.cycle_state == "AMBIGUOUS" else "",
         )
-
-
-def _age_s(now: datetime, seen: datetime | None) -> float:
-    return (now - seen).total_seconds() if seen is not None else 0.0

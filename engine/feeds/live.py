@@ -27,7 +27,7 @@ from engine.core.units import Market
 from engine.exchange import Calendar, Phase, calendar
 from engine.feeds.closed_bars import DAILY, ClosedBars
 from engine.feeds.source import FeedError
-from engine.feeds.tape import QuoteEvent, QuoteLadder, Served, SessionEvent, SessionKind, TapeEvent
+from engine.feeds.tape import QuoteEvent, QuoteLadder, Served, SessionEvent, SessionKind, TapeEvent, Told
 from engine.feeds.ticks import RUNNING_TOTALS, between, rows, said_at
 from engine.feeds.turns import begun, turns
 from engine.store.market.layout import INTERVAL_MINUTES
@@ -45,8 +45,6 @@ LAG = timedelta(minutes=5)
 """A source whose newest row is older than this while the market trades is passed by."""
 _TICK = timedelta(microseconds=1)
 
-Told = Callable[[str, tuple[tuple[str, str], ...]], None]
-"""Somebody who writes down what happened to the feed: a code and its parameters."""
 History = Callable[[datetime, Sequence[str], int], pl.DataFrame]
 """(as_of, symbols, sessions) -> BAR_SCHEMA: what the store could know then."""
 
@@ -182,6 +180,11 @@ class LiveTape:
             quotes=(quote for quote in quotes if quote.known_at <= as_of),
             bars=bars,
         )
+
+    def newest(self, symbol: str) -> int:
+        """The newest price of a name, in price units, 0 before there is one; from any thread, also while a cycle runs."""
+        quote = self._seen.get(symbol)
+        return quote.last if quote is not None else 0
 
     def confirmed(self) -> Mapping[str, datetime]:
         """When each row was last confirmed by a source that was not a memory of its own; a copy, from any thread."""

@@ -6,7 +6,7 @@ tape.next_at() ──► clock waits ──► tape.advance(to) ──► QuoteE
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -95,6 +95,10 @@ class Tape(Protocol):
     def snapshot(self, as_of: datetime, symbols: Sequence[str], *, history_days: int) -> Snapshot:
         """The market of `symbols` as it could be known at `as_of`, with up to `history_days` sessions of bars; raises DataError."""
         ...
+
+
+Told = Callable[[str, tuple[tuple[str, str], ...]], None]
+"""Somebody who writes down what happened to a feed: a code and its parameters."""
 
 
 class Served(Protocol):
