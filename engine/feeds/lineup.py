@@ -1,92 +1,152 @@
-"""From the names of a desk's feeds to the rungs of its ladder, in the order in which a person named them.
+"""From the names in `feed = [...]` to a ladder: which sources, on which hosts, stand on the rungs for quotes, bars and lists.
 
-Eastmoney stands on several front ends: when one is gone the next numbered one is asked, and its delayed twin last of them.
+| feed | quotes | bars | lists |
+|---|---|---|---|
+| eastmoney | push2, 82.push2 | push2his, 33.push2his | push2, 82, 17, push2delay, then the exchanges |
+| tencent, sina | their quote hosts | proxy.finance.qq.com, vip.stock.finance.sina.com.cn | the exchanges |
+| binance | data-api.binance.vision, api.binance.com | the same | the same |
+| binance_um | fapi.binance.com | the same | the same |
+| yahoo | query1, query2 | the same | none |
+
+The delayed twin serves no quotes: fifteen minutes late is a price nobody can have. For A-shares the last rungs of the list are the
+bundled seed and this machine's own copy (master.py); the cache of quotes stands behind every ladder without being named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from engine.core.errors import ConfigError
-from engine.feeds.binance import Binance
-from engine.feeds.binance_futures import BinanceUsdM
-from engine.feeds.eastmoney import BAR_HOSTS, DELAYED_HOST, LIST_HOSTS, Eastmoney
-from engine.feeds.rungs import Rung
+from engine.core.units import Market
+from engine.feeds.binance import SPOT, USD_M, Binance
+from engine.feeds.eastmoney import BAR_HOST, DELAYED_HOST, LIST_HOST, Eastmoney
+from engine.feeds.exchanges import Bse, Sse, Szse
+from engine.feeds.ladder import Ladder
+from engine.feeds.master import Joined, KeptList, remembering
+from engine.feeds.rungs import Rung, SourceSwitched
+from engine.feeds.served import LadderPolicy
 from engine.feeds.sina import Sina
-from engine.feeds.source import BarSource, QuoteSource, SecuritySource
+from engine.feeds.source import BarSource, Fetch, QuoteSource, SecuritySource
 from engine.feeds.tencent import Tencent
-from engine.feeds.yahoo import HOSTS, Yahoo
+from engine.feeds.yahoo import HOSTS as YAHOO_HOSTS
+from engine.feeds.yahoo import Yahoo
 
 CACHE = "cache"
-"""Every ladder ends in what it remembers; the word in a configuration only says so."""
+EXCHANGES = "exchanges"
+_SPOT_HOSTS = (SPOT.host, "api.binance.com")
 
 
-def quote_rungs(names: Sequence[str]) -> list[Rung[QuoteSource]]:
-    """The sources of quotes. Raises ConfigError for a name that is none."""
-    found: list[Rung[QuoteSource]] = []
-    for name in _sources(names):
-        match name:
-            case "eastmoney":
-                found.append(Rung(name, name, Eastmoney()))
-                found.append(Rung("eastmoney-2", name, Eastmoney(list_host=LIST_HOSTS[1])))
-            case "tencent":
-                found.append(Rung(name, name, Tencent()))
-            case "sina":
-                found.append(Rung(name, name, Sina()))
-            case "binance":
-                found.append(Rung(name, name, Binance()))
-            case "binance_um":
-                found.append(Rung(name, name, BinanceUsdM()))
-            case "yahoo":
-                found += [Rung(label, name, Yahoo(host=host)) for label, host in _yahoo()]
-            case _:
-                raise ConfigError(f"feed: no source {name}")
-    return found
+@dataclass(slots=True)
+class Lineup:
+    """The rungs of one ladder, in order."""
+
+    quotes: list[Rung[QuoteSource]] = field(default_factory=list)
+    bars: list[Rung[BarSource]] = field(default_factory=list)
+    securities: list[Rung[SecuritySource]] = field(default_factory=list)
 
 
-def bar_rungs(names: Sequence[str]) -> list[Rung[BarSource]]:
-    """The sources of bars. Raises ConfigError for a name that is none."""
-    found: list[Rung[BarSource]] = []
-    for name in _sources(names):
-        match name:
-            case "eastmoney":
-                found.append(Rung(name, name, Eastmoney()))
-                found.append(Rung("eastmoney-2", name, Eastmoney(bar_host=BAR_HOSTS[1])))
-            case "tencent":
-                found.append(Rung(name, name, Tencent()))
-            case "sina":
-                found.append(Rung(name, name, Sina()))
-            case "binance":
-                found.append(Rung(name, name, Binance()))
-            case "binance_um":
-                found.append(Rung(name, name, BinanceUsdM()))
-            case "yahoo":
-                found += [Rung(label, name, Yahoo(host=host)) for label, host in _yahoo()]
-            case _:
-                raise ConfigError(f"feed: no source {name}")
-    return found
+def lineup(market: Market, feed: Sequence[str]) -> Lineup:
+    """The rungs that `feed` names, for one market. Raises ConfigError for a name that no source of the market has."""
+    rungs = Lineup()
+    for name in feed:
+        if name == CACHE:
+            continue
+        add = _SOURCES.get((market, name))
+        if add is None:
+            raise ConfigError(f"feed: {name} is no source of {market}")
+        add(rungs)
+    if market is Market.ASHARE:
+        official = Joined(EXCHANGES, (Sse(), Szse(), Bse()), optional=frozenset({Bse().name}))
+        rungs.securities.append(Rung(EXCHANGES, EXCHANGES, official))
+    return rungs
 
 
-def security_rungs(names: Sequence[str]) -> list[Rung[SecuritySource]]:
-    """The sources that know the whole list of a market, those that only remember not among them."""
-    found: list[Rung[SecuritySource]] = []
-    for name in _sources(names):
-        match name:
-            case "eastmoney":
-                hosts = (LIST_HOSTS[0], LIST_HOSTS[1], LIST_HOSTS[2], DELAYED_HOST)
-                found += [Rung(f"eastmoney {host.partition('.')[0]}", name, Eastmoney(list_host=host)) for host in hosts]
-            case "binance":
-                found.append(Rung(name, name, Binance()))
-            case "binance_um":
-                found.append(Rung(name, name, BinanceUsdM()))
-            case _:
-                pass
-    return found
+def build_ladder(
+    market: Market,
+    feed: Sequence[str],
+    fetch: Fetch,
+    *,
+    lists: Path,
+    sample: Path,
+    observer: Callable[[SourceSwitched], None] = lambda switched: None,
+    policy: LadderPolicy | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Ladder:
+    """The ladder of a desk. `lists` is the directory in which the last accepted list is kept, `sample` holds the bundled one.
+
+    Raises ConfigError.
+    """
+    rungs = lineup(market, feed)
+    kept = KeptList(lists / market)
+    securities: list[Rung[SecuritySource]] = rungs.securities
+    if market is Market.ASHARE:
+        securities = [*securities, *remembering(kept, sample)]
+    elif securities:
+        securities = [*securities, remembering(kept, sample)[1]]
+    return Ladder(
+        fetch,
+        quotes=rungs.quotes,
+        bars=rungs.bars,
+        securities=securities,
+        listed_rows=kept.size(),
+        keep=kept.keep,
+        observer=observer,
+        policy=policy,
+        monotonic=monotonic,
+    )
 
 
-def _sources(names: Sequence[str]) -> list[str]:
-    return [name for name in names if name != CACHE]
+def _eastmoney(rungs: Lineup) -> None:
+    first = Rung("eastmoney", "eastmoney", Eastmoney())
+    numbered = [Rung(f"eastmoney-{number}", "eastmoney", Eastmoney(list_host=f"{number}.{LIST_HOST}")) for number in (82, 17)]
+    delayed = Rung("eastmoney-delayed", "eastmoney", Eastmoney(list_host=DELAYED_HOST))
+    rungs.quotes += [first, numbered[0]]
+    rungs.bars += [first, Rung("eastmoney-33", "eastmoney", Eastmoney(bar_host=f"33.{BAR_HOST}"))]
+    rungs.securities += [first, *numbered, delayed]
 
 
-def _yahoo() -> list[tuple[str, str]]:
-    return [("yahoo", HOSTS[0]), *((f"yahoo-{number}", host) for number, host in enumerate(HOSTS[1:], 2))]
+def _tencent(rungs: Lineup) -> None:
+    rungs.quotes.append(Rung("tencent", "tencent", Tencent()))
+    rungs.bars.append(Rung("tencent", "tencent", Tencent()))
+
+
+def _sina(rungs: Lineup) -> None:
+    rungs.quotes.append(Rung("sina", "sina", Sina()))
+    rungs.bars.append(Rung("sina", "sina", Sina()))
+
+
+def _binance(rungs: Lineup) -> None:
+    for number, host in enumerate(_SPOT_HOSTS, 1):
+        name = "binance" if number == 1 else f"binance-{number}"
+        source = Binance(SPOT, host=host)
+        rungs.quotes.append(Rung(name, "binance", source))
+        rungs.bars.append(Rung(name, "binance", source))
+        rungs.securities.append(Rung(name, "binance", source))
+
+
+def _binance_um(rungs: Lineup) -> None:
+    source = Binance(USD_M)
+    rungs.quotes.append(Rung("binance_um", "binance_um", source))
+    rungs.bars.append(Rung("binance_um", "binance_um", source))
+    rungs.securities.append(Rung("binance_um", "binance_um", source))
+
+
+def _yahoo(rungs: Lineup) -> None:
+    for number, host in enumerate(YAHOO_HOSTS, 1):
+        name = "yahoo" if number == 1 else f"yahoo-{number}"
+        source = Yahoo(host=host)
+        rungs.quotes.append(Rung(name, "yahoo", source))
+        rungs.bars.append(Rung(name, "yahoo", source))
+
+
+_SOURCES: dict[tuple[Market, str], Callable[[Lineup], None]] = {
+    (Market.ASHARE, "eastmoney"): _eastmoney,
+    (Market.ASHARE, "tencent"): _tencent,
+    (Market.ASHARE, "sina"): _sina,
+    (Market.CRYPTO, "binance"): _binance,
+    (Market.CRYPTO, "binance_um"): _binance_um,
+    (Market.US, "yahoo"): _yahoo,
+}

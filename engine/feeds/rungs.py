@@ -20,10 +20,11 @@ NOBODY = "none"
 """What a switch says when no source is left."""
 
 S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Rung(Generic[S]):
+class Rung(Generic[S_co]):
     """A source by the `name` that a person sees. `vendor` is whose data it is: two rungs of one vendor confirm nothing.
 
     `memory` marks what only remembers (a seed, a cache): it never rests, and what it serves is stale.
@@ -31,7 +32,7 @@ class Rung(Generic[S]):
 
     name: str
     vendor: str
-    source: S
+    source: S_co
     memory: bool = False
 
 
