@@ -108,6 +108,7 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
         config_hash=desk.digest(),
         confirm_s=desk.confirm_s if desk.mode == "confirm" else 0,
         fusion=desk.fusion.exact(desk.market),
+        gate=desk.rules.policy(),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
+from engine.backtest import try_strategy
 from engine.building import Closer, build_named_model, build_tape, mandate_of
 from engine.commands import Commands, halt_file
 from engine.config import Config, DeskConfig
@@ -180,6 +181,7 @@ class Engine:
             observer=self._publisher,
             halted_outside=halt_file(self.home).exists,
             cancelled=cancelled,
+            gate=try_strategy,
         )
         worker = Desk(mandate, equipment)
         face = DeskFace(

@@ -35,9 +35,10 @@ from engine.core.journal import (
 )
 from engine.core.order import OrderStatus
 from engine.core.person import ConfirmAsked, OrderAnswered
+from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.core.units import UNITS, Units
-from engine.cycle import Mandate
-from engine.cycle.asking import heard_in
+from engine.cycle import Mandate, strategist
+from engine.cycle.asking import Heard, heard_in
 from engine.cycle.benchmarks import benchmark
 from engine.cycle.confirming import AMENDED, said_in, settled
 from engine.cycle.deciding import conclude, questions
@@ -99,6 +100,7 @@ class _Past:
     frozen: SnapshotFrozen | None = None
     asked: dict[int, ModelAsked] = field(default_factory=dict)
     replied: dict[int, ModelReplied] = field(default_factory=dict)
+    written: list[StrategyProposed | StrategyJudged] = field(default_factory=list)
     decided: DecisionsMade | None = None
     ruled: VerdictsGiven | None = None
     created: list[OrderCreated] = field(default_factory=list)
@@ -186,6 +188,8 @@ class Replay:
                 past.asked[record.call] = record
             case ModelReplied():
                 past.replied[record.call] = record
+            case StrategyProposed() | StrategyJudged():
+                past.written.append(record)
             case DecisionsMade():
                 past.decided = record
                 past.before = self._remembered()
@@ -289,14 +293,25 @@ class Replay:
         first = past.asked.get(0)
         spoken_in = first.prompt_id.rpartition(".")[2] if first is not None else mandate.language
         mandate = replace(mandate, language=spoken_in)
-        asked = questions(mandate, snapshot, seen, account)
+        asked = questions(mandate, snapshot, seen, account) if past.asked or mandate.strategy != "rules" else ()
         for call in past.asked.values():
             self._same_prompt(past, call, asked)
         replies = heard_in(list(past.asked.values()), list(past.replied.values()), len(asked), self._text)
+        if mandate.strategy == "rules":
+            return self._by_rules(past, mandate, snapshot, seen, replies)
         made = conclude(mandate, snapshot, seen, account, replies)
         if past.decided is not None and not past.decided.checked:
             made = made.unchecked()
         return DecisionsMade(name, self._desk, made.decisions, made.rejected, made.checked)
+
+    def _by_rules(self, past: _Past, mandate: Mandate, snapshot: Snapshot, seen: Seen, replies: Sequence[Heard]) -> DecisionsMade:
+        """What the strategy in force said; what was written and ruled in this cycle is held against its replies."""
+        name, before = past.claimed.cycle_id, past.before
+        assert before is not None
+        written = strategist.again(mandate, name, snapshot.trading_day, seen.candidates, replies, past.written)
+        self._same_records(past, "strategies", past.written, written)
+        decisions = strategist.followed(mandate, snapshot, seen, before.book.account, before.past)
+        return DecisionsMade(name, self._desk, decisions, ())
 
     def _same_prompt(self, past: _Past, call: ModelAsked, asked: Sequence[Prompt]) -> None:
         """A prompt computed again, where its template is still of the same version and its text still kept; a repair turn's text

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from engine.backtest import Result, backtest, result_record
+from engine.backtest import Result, backtest, result_record, try_strategy
 from engine.building import build_tape, mandate_of
 from engine.config import DeskConfig, ReplayConfig
 from engine.core.decision import Decision
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     desk = _desk(settings.config.desk[name], arguments)
     mandate = mandate_of(name, desk, settings.language)
     models, recorded = _deciders(name, desk, settings)
-    result = backtest(mandate, _tape(desk, settings), models=models, recorded=recorded)
+    result = backtest(mandate, _tape(desk, settings), models=models, recorded=recorded, gate=try_strategy)
     record = {**result_record(result), "strategy": _called(mandate)}
     others = _beside(mandate, desk, settings, result) if arguments.against else []
     if settings.as_json:

@@ -21,6 +21,7 @@ from engine.core.decision import Decision
 from engine.core.errors import DataError
 from engine.core.journal import Adjusted, CycleMoved, CycleState, Filled, Marked, Posting, Record
 from engine.cycle import Desk, Equipment, Mandate
+from engine.cycle.mandate import Gate
 from engine.feeds.tape import Tape
 from engine.llm import Model
 from engine.store import Books, Ledger
@@ -56,12 +57,14 @@ def backtest(
     *,
     models: Sequence[Model] = (),
     recorded: Mapping[str, tuple[Decision, ...]] | None = None,
+    gate: Gate | None = None,
     cancelled: threading.Event | None = None,
 ) -> Result:
     """Run the mandate from the tape's first instant to its last and measure what came of it.
 
-    `recorded` are decisions by cycle id, taken instead of asking anybody. No person is waited for: orders that a desk would have
-    confirmed leave by themselves. Raises DataError where the run was cancelled or gave no session.
+    `recorded` are decisions by cycle id, taken instead of asking anybody; `gate` tries what is written for a desk of rules. No
+    person is waited for: orders that a desk would have confirmed leave by themselves. Raises DataError where the run was cancelled
+    or gave no session.
     """
     stop = cancelled or threading.Event()
     with tempfile.TemporaryDirectory(prefix="kanpan-backtest-") as scratch:
@@ -77,6 +80,7 @@ def backtest(
                 halted_outside=lambda: False,
                 cancelled=stop,
                 recorded=recorded,
+                gate=gate,
             )
             desk = Desk(replace(mandate, confirm_s=0), equipment)
             desk.open()

@@ -13,12 +13,13 @@ from pydantic import Field, field_validator, model_validator
 
 from engine.config.fusion import FusionConfig
 from engine.config.policy import FeePolicy, RiskPolicy
+from engine.config.rules import RulesPolicy
 from engine.config.sim import SimConfig
 from engine.config.strict import Amount, Multiple, Strict
 from engine.core.units import UNITS, Market, to_units
 
 FEEDS = ("replay", "sim")
-STRATEGIES = ("panel", "fusion", "baseline")
+STRATEGIES = ("panel", "fusion", "rules", "baseline")
 
 
 class Universe(Strict):
@@ -65,6 +66,7 @@ class DeskConfig(Strict):
     fees: FeePolicy = FeePolicy()
     risk: RiskPolicy = RiskPolicy()
     fusion: FusionConfig = FusionConfig()
+    rules: RulesPolicy = RulesPolicy()
 
     @field_validator("schedule")
     @classmethod

@@ -232,7 +232,8 @@ class _Running:
         made = decide(
             scene.mandate, scene.equipment, self.cycle_id, self.trigger, snapshot, seen, scene.broker.account(), scene.past
         )
-        self._step(CycleState.RISK, DecisionsMade(self.cycle_id, self.desk, made.decisions, made.rejected, made.checked))
+        batch = DecisionsMade(self.cycle_id, self.desk, made.decisions, made.rejected, made.checked)
+        self._step(CycleState.RISK, *made.records, batch)
         return made.decisions
 
     def rule(self, snapshot: Snapshot, seen: Seen, decisions: Sequence[Decision]) -> Ruling:

@@ -13,9 +13,10 @@ from engine.core.account import Account
 from engine.core.decision import Decision
 from engine.core.errors import ConfigError
 from engine.core.instrument import Instrument
-from engine.core.journal import ItemRejected
+from engine.core.journal import ItemRejected, Record
 from engine.core.past import Past
 from engine.core.units import PPM
+from engine.cycle import strategist
 from engine.cycle.asking import Heard, ask
 from engine.cycle.benchmarks import benchmark
 from engine.cycle.fusing import channel_questions, conclude_fusion
@@ -34,12 +35,15 @@ from engine.llm import (
     parse_views,
     render,
 )
+from engine.llm.rule_form import parse_strategy
+from engine.llm.rule_schema import RULES_ID
 from engine.store.snapshot import Snapshot
 from engine.strategies import Opinion, agree
 
 READERS: Mapping[str, Callable[[str, Mapping[str, Instrument]], Judged]] = {
     SCHEMA_ID: lambda text, offered: parse_reply(text, offered, max_weight_ppm=PPM),
     CHANNEL_ID: parse_views,
+    RULES_ID: parse_strategy,
 }
 """What reads a reply, by the form its prompt asked for."""
 
@@ -55,6 +59,8 @@ class Made:
     decisions: tuple[Decision, ...]
     rejected: tuple[ItemRejected, ...] = ()
     checked: bool = False
+    records: tuple[Record, ...] = ()
+    """What else must be in the journal before the batch is."""
 
     def unchecked(self) -> Made:
         """The same batch as it was made before evidence was checked."""
@@ -71,14 +77,15 @@ def questions(
             return (render(mandate.prompt_id, context, template(mandate.prompt_id, mandate.language)),)
         case "fusion":
             return channel_questions(mandate, snapshot, seen, account, template)
+        case "rules":
+            return (strategist.question(mandate, snapshot, seen, account, template),)
         case _:
             return ()
 
 
 def conclude(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard]) -> Made:
     """The batch that follows from what was heard; raises Abstained where models were asked and not one spoke."""
-    if replies and not any(reply.spoke for reply in replies):
-        raise Abstained("; ".join(dict.fromkeys(f"{reply.model}: {reply.outcome}" for reply in replies)))
+    _somebody(replies)
     match mandate.strategy:
         case "panel":
             return _agreed(mandate, snapshot, seen, account, replies)
@@ -105,12 +112,38 @@ def decide(
         return Made(equipment.recorded.get(cycle_id, ()))
     if mandate.strategy == "baseline":
         return Made(benchmark(mandate, cycle_id, snapshot, seen, account))
+    if mandate.strategy == "rules":
+        return _by_rules(mandate, equipment, cycle_id, snapshot, seen, account, past)
     asked = questions(mandate, snapshot, seen, account, equipment.template)
     read = reader(offered_in(snapshot, seen))
     replies = ask(equipment, mandate.desk, cycle_id, equipment.models, asked, read, deadline_s=mandate.deadline_s)
     if not replies:
         raise Abstained("no model")
     return conclude(mandate, snapshot, seen, account, replies)
+
+
+def _by_rules(
+    mandate: Mandate, equipment: Equipment, cycle_id: str, snapshot: Snapshot, seen: Seen, account: Account, past: Past
+) -> Made:
+    """What the strategy in force says; where there is none, models are asked for one and the gate tries what they write."""
+    written: list[strategist.Written] = []
+    if strategist.asks_now(mandate, past, snapshot.trading_day):
+        asked = questions(mandate, snapshot, seen, account, equipment.template)
+        read = reader(offered_in(snapshot, seen))
+        replies = ask(equipment, mandate.desk, cycle_id, equipment.models, asked, read, deadline_s=mandate.deadline_s)
+        if not replies:
+            raise Abstained("no model")
+        _somebody(replies)
+        proposed = strategist.proposals(mandate, cycle_id, past.proposals, seen.candidates, replies)
+        written = strategist.try_each(mandate, equipment, snapshot, proposed)
+        for record in written:
+            past = past.after(record)
+    return Made(strategist.followed(mandate, snapshot, seen, account, past), records=tuple(written))
+
+
+def _somebody(replies: Sequence[Heard]) -> None:
+    if replies and not any(reply.spoke for reply in replies):
+        raise Abstained("; ".join(dict.fromkeys(f"{reply.model}: {reply.outcome}" for reply in replies)))
 
 
 def reader(offered: Mapping[str, Instrument]) -> Callable[[str, str], Judged]:

@@ -19,7 +19,8 @@ from engine.feeds.tape import SessionEvent, Tape
 from engine.llm import Model, TemplateOf, builtin
 from engine.risk import RULES, Policy, Rule
 from engine.store import Ledger
-from engine.strategies import Fusion
+from engine.store.snapshot import Snapshot
+from engine.strategies import Fusion, GatePolicy, Tested
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,9 @@ class Mandate:
     fusion: Fusion = field(default_factory=Fusion)
     baseline: str = "equal"
     baseline_turnover_ppm: int = 0
+    gate: GatePolicy = field(default_factory=GatePolicy)
+    pinned: str = ""
+    """A rule strategy (canonical JSON) to follow whatever was accepted: what the gate tries."""
 
 
 class Observer(Protocol):
@@ -80,6 +84,12 @@ class Observer(Protocol):
         ...
 
 
+class Gate(Protocol):
+    """Tries a strategy (canonical JSON) under a mandate on the past that a snapshot holds; raises DataError where it cannot."""
+
+    def __call__(self, mandate: Mandate, text: str, snapshot: Snapshot, cancelled: threading.Event) -> Tested: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Equipment:
     """What the world hands a desk: its tape, its models, the ledger, where snapshots are kept, the machine's clock.
@@ -101,3 +111,4 @@ class Equipment:
     template: TemplateOf = builtin
     """Where prompts come from: a person's own before the built-in ones (llm/library.py)."""
     newest: Callable[[str], int] | None = None
+    gate: Gate | None = None

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
 from engine.llm.model import CANCELLED, OK, TIMEOUT, Prompt, Reply
+from engine.llm.offline_rules import strategy_answer
 from engine.llm.offline_views import channel_answer
+from engine.llm.rule_schema import RULES_ID
 from engine.llm.schema import CHANNEL_ID
 
 _TABLE = re.compile(r'<data id="(\w+)">\n(.*?)\n</data>', re.DOTALL)
@@ -80,6 +82,8 @@ class OfflineModel:
 def answer(prompt: Prompt) -> str:
     """The reply to `prompt`, whole."""
     tables = {match[1]: _rows(match[2]) for match in _TABLE.finditer(prompt.user)}
+    if prompt.form == RULES_ID:
+        return strategy_answer(prompt)
     if prompt.form == CHANNEL_ID:
         return channel_answer(tables.get("features", []), chinese=prompt.id.endswith(".zh"))
     holdings = {row["symbol"]: row for row in tables.get("holdings", []) if "symbol" in row}

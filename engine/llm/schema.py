@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.llm.rule_schema import RULES_ID, rules_schema
+
 SCHEMA_ID = "decisions-1"
 CHANNEL_ID = "channel-1"
 MAX_ITEMS = 500
@@ -106,5 +108,9 @@ def _listed(key: str, item: Mapping[str, object]) -> str:
     return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
 
 
-SCHEMAS: Mapping[str, Callable[[Sequence[str]], str]] = {SCHEMA_ID: decision_schema, CHANNEL_ID: channel_schema}
+SCHEMAS: Mapping[str, Callable[[Sequence[str]], str]] = {
+    SCHEMA_ID: decision_schema,
+    CHANNEL_ID: channel_schema,
+    RULES_ID: rules_schema,
+}
 """Every shape a template may ask for, by the name in its front matter: from the symbols on offer to the JSON schema."""

@@ -2,18 +2,26 @@
 
 from engine.strategies.baseline import BASELINES, buy_and_hold, equal_weight, leaving_ppm, momentum, random_names
 from engine.strategies.fusion import Fusion, Voice, fuse
+from engine.strategies.gate import GatePolicy, Tested, in_words, missed
 from engine.strategies.panel import Opinion, agree
+from engine.strategies.rules import follow, rule_figures
 
 __all__ = [
     "BASELINES",
     "Fusion",
+    "GatePolicy",
     "Opinion",
+    "Tested",
     "Voice",
     "agree",
     "buy_and_hold",
     "equal_weight",
+    "follow",
     "fuse",
+    "in_words",
     "leaving_ppm",
+    "missed",
     "momentum",
     "random_names",
+    "rule_figures",
 ]
