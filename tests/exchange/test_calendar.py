@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,9 +13,10 @@ import pytest
 from rulebook import SHARED, day, share
 
 from engine.core.errors import CalendarUnknown, RuleUnknown
+from engine.core.instrument import Board, Instrument
 from engine.core.units import Market
 from engine.exchange import Phase, calendar, settles_on
-from engine.exchange.calendar import CalendarData, calendar_data, calendar_text, extended
+from engine.exchange.calendar import CalendarData, calendar_data, calendar_text, extended, sessions_listed
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -185,3 +187,15 @@ def test_asking_the_calendar_needs_no_heavy_import() -> None:
         "heavy = {'pandas', 'numpy', 'numba', 'exchange_calendars', 'polars', 'pydantic'} & set(sys.modules); sys.exit(len(heavy))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_sessions_listed_counts_the_listing_day_as_the_first_and_knows_nothing_before_or_beyond() -> None:
+    named = Instrument("600000.SH", Market.ASHARE, Board.MAIN_SH, "浦发银行")
+    friday = replace(named, list_date=date(2020, 2, 7))
+    assert sessions_listed(friday, date(2020, 2, 7)) == 1
+    assert sessions_listed(friday, date(2020, 2, 10)) == 2
+    assert sessions_listed(friday, date(2020, 2, 6)) is None
+    assert sessions_listed(named, date(2020, 2, 10)) is None
+    first = calendar(Market.ASHARE).first
+    assert sessions_listed(replace(named, list_date=first), first) == 1
+    assert sessions_listed(replace(named, list_date=first - timedelta(days=1)), date(2020, 2, 10)) is None
