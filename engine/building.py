@@ -48,6 +48,7 @@ def build_named_model(
 _FRACTIONS = (
     "max_weekly_loss", "max_leverage", "max_cluster", "cluster_correlation", "max_volatility", "max_var", "min_edge", "stop_loss",
     "take_profit", "trailing", "give_back", "size", "kelly_cap", "risk_per_trade", "volatility_target",
+    "evidence_cap",
 )  # fmt: skip
 _COUNTS = (
     "max_losing_streak", "cooling_off", "max_entries_cycle", "max_entries_day", "reentry_cooldown", "min_holding",

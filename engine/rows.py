@@ -137,6 +137,7 @@ def decision_rows(made: DecisionsMade, instruments: Mapping[str, Instrument]) ->
             verdict="",
             rule="",
             code="",
+            unverified=safe_text(", ".join(item.unverified), limit=200, one_line=True),
         )
         for item in made.decisions
     ]

@@ -233,7 +233,7 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
-    """One decision of a cycle and what risk made of it; weights in ppm."""
+    """One decision of a cycle and what risk made of it; weights in ppm. `unverified` is what of its reasons was never shown."""
 
     key: str
     cycle_id: str
@@ -246,6 +246,7 @@ class DecisionRow:
     verdict: str
     rule: str
     code: str
+    unverified: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = [f"tests/risk/test_{name}.py" for name in ("rules", "rule_table", "locks_and_sizing", "protect")]
+TESTS = [f"tests/risk/test_{name}.py" for name in ("rules", "rule_table", "locks_and_sizing", "protect", "evidence_cap")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,11 @@ MUTANTS: tuple[Mutant, ...] = (
     _row("sizing", "instrument", "True", "sizing.sizing"),
     Mutant("sizing", "Kelly without its cap", "sizing", "max(0, min(cap_ppm, share))", "max(0, share)"),
     Mutant("sizing", "one average range", "sizing", "ATR_MULTIPLE = 2", "ATR_MULTIPLE = 1"),
+    _row("evidence_cap", "instrument", "True", "clamps.evidence_cap"),
+    Mutant(
+        "evidence_cap", "words are believed unchecked", "clamps", "or not wish.decision.unverified:", "or wish.decision.unverified:"
+    ),
+    Mutant("evidence_cap", "twice as much", "clamps", "limit = policy.evidence_cap_ppm", "limit = policy.evidence_cap_ppm * 2"),
     _row("max_position", "instrument", "True", "clamps.max_position"),
     Mutant(
         "max_position",

@@ -225,6 +225,7 @@ def _chain(view: Books, desk: str, symbol: str, limit: int) -> list[Json]:
                 "confidence": f"{from_units(decision.confidence_ppm, PPM):f}",
                 "reasoning": safe_text(decision.reasoning, one_line=True),
                 "evidence": ", ".join(decision.sources),
+                "unverified": safe_text(", ".join(decision.unverified), one_line=True),
                 "verdicts": [
                     {"rule": one.rule, "result": one.result.value, "code": one.code, "observed": one.observed, "limit": one.limit}
                     for one in (ruled.verdicts if ruled else ())

@@ -51,6 +51,7 @@ class RiskPolicy(Strict):
     kelly_cap: Fraction = Decimal("0.25")
     risk_per_trade: Fraction = Decimal("0.01")
     volatility_target: Multiple = Decimal("0.15")
+    evidence_cap: Fraction = Decimal("0.05")
     on_daily_loss: Literal["lock", "reduce", "halt"] = "reduce"
     on_weekly_loss: Literal["lock", "reduce", "halt"] = "lock"
     on_drawdown: Literal["lock", "reduce", "halt"] = "reduce"

@@ -2,7 +2,7 @@
 
 Decision + the figures of its prompt ──check_evidence()──► what is borne out, what is not
 
-Nothing here changes a decision. An unverified number is for the record, for the screen, and for risk to cap.
+Nothing here changes what is proposed. An unverified number is for the record, for the screen, and for risk to cap.
 """
 
 from __future__ import annotations

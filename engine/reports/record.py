@@ -64,6 +64,7 @@ def cycle_record(books: Books, cycle_id: str, *, texts: bool) -> Json | None:
             "take_profit": plain(item.take_profit, units.price) if item.take_profit else None,
             "reasoning": safe_text(item.reasoning),
             "sources": list(item.sources),
+            "unverified": [safe_text(told, one_line=True) for told in item.unverified],
         }
         for item in (decided.decisions if decided else ())
     ]

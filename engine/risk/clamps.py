@@ -13,6 +13,14 @@ def max_position(view: View, policy: Policy, wish: Wish) -> Finding | None:
     return clamp(wish, "EXPOSURE_NAME", fraction(wish.target_ppm), fraction(limit), limit)
 
 
+def evidence_cap(view: View, policy: Policy, wish: Wish) -> Finding | None:
+    """A decision whose reasons quote what the model was not shown: it may stand, but not be large."""
+    if not policy.evidence_cap_ppm or not wish.decision.unverified:
+        return None
+    limit = policy.evidence_cap_ppm
+    return clamp(wish, "EVIDENCE_UNVERIFIED", fraction(wish.target_ppm), fraction(limit), limit)
+
+
 def max_sector(view: View, policy: Policy, wish: Wish) -> Finding | None:
     """One industry; names without one are in none."""
     sector = view.instruments[wish.symbol].industry

@@ -13,6 +13,7 @@ _FRACTIONS = (
     "max_position_ppm", "max_gross_ppm", "max_sector_ppm", "max_daily_loss_ppm", "max_weekly_loss_ppm", "max_drawdown_ppm",
     "max_cluster_ppm", "cluster_correlation_ppm", "max_volume_share_ppm", "entry_band_ppm", "max_var_ppm", "stop_loss_ppm",
     "take_profit_ppm", "trailing_ppm", "give_back_ppm", "size_ppm", "kelly_cap_ppm", "risk_per_trade_ppm",
+    "evidence_cap_ppm",
 )  # fmt: skip
 _COUNTS = (
     "max_losing_streak", "cooling_off", "max_entries_cycle", "max_entries_day", "reentry_cooldown", "min_holding",
@@ -25,10 +26,10 @@ _COUNTS = (
 class Policy:
     """Limits of one desk. Every field bites; see RULES for the order in which they do.
 
-    0 switches a throttle, leverage, cluster, volatility, VaR, edge or an exit off; a weekly loss of PPM is none. Waiting times
-    (`cooling_off`, `reentry_cooldown`, `min_holding`, `time_stop`) are sessions. `max_volatility_ppm` and `volatility_target_ppm`
-    are a year's, `max_var_ppm` a day's at 95 %. `min_edge_ppm` is a multiple of the round trip's cost. `on_*` say what a lock does
-    besides stopping entries: nothing (`lock`), REDUCING (`reduce`), HALTED (`halt`).
+    0 switches a throttle, leverage, cluster, volatility, VaR, edge, the evidence cap or an exit off; a weekly loss of PPM is none.
+    Waiting times (`cooling_off`, `reentry_cooldown`, `min_holding`, `time_stop`) are sessions. `max_volatility_ppm` and
+    `volatility_target_ppm` are a year's, `max_var_ppm` a day's at 95 %. `min_edge_ppm` is a multiple of the round trip's cost.
+    `on_*` say what a lock does besides stopping entries: nothing (`lock`), REDUCING (`reduce`), HALTED (`halt`).
     """
 
     max_position_ppm: int = 300_000
@@ -66,6 +67,7 @@ class Policy:
     kelly_cap_ppm: int = 250_000
     risk_per_trade_ppm: int = 10_000
     volatility_target_ppm: int = 150_000
+    evidence_cap_ppm: int = 0
     on_daily_loss: str = "lock"
     on_weekly_loss: str = "lock"
     on_drawdown: str = "lock"

@@ -35,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     Rule("reentry_cooldown", "instrument", True, throttles.reentry_cooldown),
     Rule("max_orders_minute", "desk", True, throttles.max_orders_minute),
     Rule("sizing", "instrument", True, sizing.sizing),
+    Rule("evidence_cap", "instrument", True, clamps.evidence_cap),
     Rule("max_position", "instrument", True, clamps.max_position),
     Rule("max_sector", "sector", True, clamps.max_sector),
     Rule("max_cluster", "cluster", True, portfolio.max_cluster),

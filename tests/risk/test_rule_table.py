@@ -209,7 +209,7 @@ def test_the_table_is_asked_in_the_order_that_the_room_promises() -> None:
         "lock": ("max_daily_loss", "max_weekly_loss", "max_drawdown", "losing_streak"),
         "throttle": ("max_entries_cycle", "max_entries_day", "reentry_cooldown", "max_orders_minute"),
         "clamp": (
-            "sizing", "max_position", "max_sector", "max_cluster", "max_gross", "max_leverage", "cash_reserve",
+            "sizing", "evidence_cap", "max_position", "max_sector", "max_cluster", "max_gross", "max_leverage", "cash_reserve",
             "max_volume_share", "max_volatility", "max_var_historical", "max_var_parametric",
         ),
         "edge": ("expected_edge",),
@@ -228,6 +228,6 @@ def test_every_rule_has_a_named_test_at_its_limit() -> None:
     tabled = {bite[0] for bite in (*BITES, *TABLE)} | {clamp[0] for clamp in CLAMPS}
     named = {
         "policy_valid", "min_holding", "sizing", "cash_reserve", "max_leverage", "max_cluster", "max_volatility",
-        "max_var_historical", "max_var_parametric", "expected_edge",
+        "max_var_historical", "max_var_parametric", "expected_edge", "evidence_cap",
     }  # fmt: skip
     assert {rule.name for rule in RULES} == tabled | named

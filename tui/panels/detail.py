@@ -162,4 +162,5 @@ def _decision(row: DecisionRow, face: Face) -> list[Block]:
         Block("", text=f"{said}  {words.t('detail.confidence')} {weight(row.confidence_ppm)}", ink="accent"),
         Block("", text=f"{words.t('detail.verdict')}: {ruled}", ink="warning" if row.verdict not in ("", "ALLOW") else "text"),
         Block("", text=safe_text(row.reasoning), ink="reply", gutter=(f"{face.glyphs.reply} ", "frame-on")),
+        *([Block("", text=f"{words.t('detail.unverified')}: {row.unverified}", ink="warning")] if row.unverified else []),
     ]
