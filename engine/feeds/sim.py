@@ -165,7 +165,7 @@ class SimTape:
 
     def _quotes(self, today: _Day, stage: int, rows: Whole, *, closing: bool) -> Iterator[Quote]:
         """Quotes of `rows` after a stage, by symbol; `closing` is the print of the closing auction."""
-        session, at = today.session, _at(today.day, _STAGES[stage])
+        session, at, said = today.session, _at(today.day, _STAGES[stage]), _at(today.day, _PRE_OPEN)
         last = session.steps[rows, max(0, stage - 1)]
         trades = session.trades[rows]
         last = np.where(trades & (stage > 0), last, session.reference[rows])
@@ -191,7 +191,7 @@ class SimTape:
                 instrument.symbol,
                 instrument.name,
                 today.day,
-                at,
+                said if suspended[place] else at,
                 last_,
                 reference,
                 opened,

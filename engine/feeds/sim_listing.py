@@ -95,7 +95,7 @@ def listing(rng: np.random.Generator, size: int, days: Sequence[date], history: 
 
 def _codes(rng: np.random.Generator, size: int) -> list[tuple[Board, str]]:
     """Distinct codes of each board, as many as its share of the market, spread over the thousands it uses."""
-    wanted = [(board, size * share // 100, thousands) for board, share, thousands in _BOARDS]
+    wanted = [(board, min(size * share // 100, len(thousands) * 1_000 - 1), thousands) for board, share, thousands in _BOARDS]
     missing = size - sum(count for _, count, _ in wanted)
     found: list[tuple[Board, str]] = []
     for board, count, thousands in wanted:
