@@ -108,6 +108,7 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
         config_text=desk.canonical(),
         config_hash=desk.digest(),
         confirm_s=desk.confirm_s if desk.mode == "confirm" else 0,
+        max_age_s=desk.live.max_age_s if desk.is_live else 0,
         fusion=desk.fusion.exact(desk.market),
         gate=desk.rules.policy(),
     )
@@ -140,5 +141,9 @@ def build_tape(desk: DeskConfig, home: Path, resume: date | None) -> Tape:
     if desk.feed[0] == "sim":
         invented = desk.sim
         return SimTape(seed=invented.seed, size=invented.size, start=invented.start, sessions=invented.sessions, begin=resume)
+    if desk.feed[0] == "store":
+        from engine.feeding import stored_tape  # the demo needs no market store: it starts without reading that room
+
+        return stored_tape(desk, home, resume)
     start = max(desk.replay.start, resume or desk.replay.start)
     return ReplayTape(BarStore.load(sample_dir()), start=start, end=desk.replay.end)

@@ -9,25 +9,31 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.backtest import try_strategy
 from engine.building import Closer, build_named_model, build_tape, mandate_of
 from engine.commands import Commands, halt_file
 from engine.config import Config, DeskConfig
-from engine.core.clock import Clock
+from engine.core.clock import Clock, WallClock
 from engine.core.errors import ConfigError, KanpanError, LedgerError
 from engine.core.journal import Noted, Severity
 from engine.cycle import Desk, Equipment, Runner, resume_point
 from engine.cycle.alarm import Alarm
 from engine.cycle.runner import Job
+from engine.cycle.wall import WallRunner
+from engine.feeds.tape import Tape
 from engine.llm.prompts import builtin
 from engine.publish import DeskFace, Publisher
 from engine.retention import cut_offs, let_go
 from engine.state import State
 from engine.store import Ledger
 from engine.watching import Monitor, Voice
+
+if TYPE_CHECKING:
+    from engine.feeds.live import LiveTape
 
 RESTORED_ENTRIES = 600
 BEAT_S = 1.0
@@ -74,6 +80,7 @@ class Engine:
         self._cancelled: dict[str, threading.Event] = {}
         self._draining: set[str] = set()
         self._closers: list[Closer] = []
+        self._live: dict[str, LiveTape] = {}
         self._pace_s = 0.0 if speed == 0 else STREAM_PACE_S
         self._ledger: Ledger | None = None
         self._commands: Commands | None = None
@@ -105,6 +112,8 @@ class Engine:
         self._monitor.start()
         self._commands.start()
         self._alarm.start()
+        for tape in self._live.values():
+            tape.start()
         for runner in self._runners.values():
             if first is not None:
                 runner.post(first)
@@ -138,8 +147,12 @@ class Engine:
             ended = self._monitor.stop(max(0.5, deadline - time.monotonic())) and ended
         if self._tidying is not None:
             self._tidying.join(max(0.05, deadline - time.monotonic()))
+        for tape in self._live.values():
+            tape.stop(0.0)
         for closer in self._closers:
             closer.close()
+        for tape in self._live.values():
+            ended = tape.stop(max(0.5, deadline - time.monotonic())) and ended
         if self._ledger is not None and ended:
             self._ledger.close()
         return ended
@@ -170,7 +183,8 @@ class Engine:
             cycles = books.cycle_count(name)
             curve = books.equity(name, limit=5_000)
             entries = books.entries(max(0, books.head() - RESTORED_ENTRIES), limit=RESTORED_ENTRIES)
-        tape = build_tape(desk, self.home, resume.date() if resume is not None else None)
+        tape = self._tape(name, desk, resume)
+        live = self._live.get(name)
         cancelled = self._cancelled[name] = threading.Event()
         equipment = Equipment(
             ledger=ledger,
@@ -181,6 +195,7 @@ class Engine:
             observer=self._publisher,
             halted_outside=halt_file(self.home).exists,
             cancelled=cancelled,
+            newest=live.newest if live is not None else None,
             gate=try_strategy,
         )
         worker = Desk(mandate, equipment)
@@ -190,7 +205,7 @@ class Engine:
             instruments=worker.instruments,
             broker=worker.broker,
             source=tape.source,
-            replay=desk.feed[0] in ("replay", "sim"),
+            replay=live is None,
             offline={model.name: model.offline for model in models},
         )
         closes = [point.equity for point in curve if not point.cycle_id]
@@ -198,6 +213,16 @@ class Engine:
         self._publisher.attach(face, cycles=cycles, equity=equity, day_start=closes[-1] if closes else mandate.cash)
         if known:
             self._publisher.restore(name, entries, curve, ledger)
+        if live is not None and isinstance(self._clock, WallClock):
+            return WallRunner(
+                worker,
+                live,
+                self._clock,
+                cycles=self._cycles,
+                ended=lambda reason: self._desk_ended(name, reason),
+                drained=lambda: self._desk_drained(name),
+                grace_s=desk.live.grace_s,
+            )
         speed = desk.replay.speed if self._speed is None else self._speed
         return Runner(
             worker,
@@ -207,7 +232,28 @@ class Engine:
             drained=lambda: self._desk_drained(name),
         )
 
+    def _tape(self, name: str, desk: DeskConfig, resume: datetime | None) -> Tape:
+        """What the desk reads; a live one is looked after until the end."""
+        if not desk.is_live:
+            return build_tape(desk, self.home, resume.date() if resume is not None else None)
+        from engine.feeding import World, live_tape  # only a live desk needs HTTP: the demo starts without it
+
+        world = World(self.config, self.home, self._environ, self._clock)
+        tape, fetcher = live_tape(name, desk, world, resume, lambda code, params: self._noted(name, code, params))
+        self._live[name] = tape
+        self._closers.append(fetcher)
+        return tape
+
     # -- what happens -----------------------------------------------------------------------------------------------------
+
+    def _noted(self, name: str, code: str, params: tuple[tuple[str, str], ...]) -> None:
+        """What a feed has to say, from its own thread: durable, then shown."""
+        if self._ledger is None or self.stopped.is_set():
+            return
+        record = Noted(name, code, params)
+        self._ledger.write([record])
+        if name in self._runners:
+            self._publisher.recorded(name, [record])
 
     def _desk_drained(self, name: str) -> None:
         runner = self._runners[name]
@@ -233,6 +279,8 @@ class Engine:
         """Once a second: what the status rows say of time, and whether the machine slept or its clock was set."""
         for name, runner in self._runners.items():
             self._publisher.status(name, next_slot=runner.desk.next_slot_shown)
+        for name, tape in self._live.items():
+            self._publisher.looked(name, self._clock.now(), tape.source, degraded=tape.degraded, confirmed=tape.confirmed())
         if self._monitor is not None:
             self._monitor.look()
         if abs(drift_s) > CLOCK_JUMP_S and self._ledger is not None:

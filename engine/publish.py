@@ -162,7 +162,8 @@ class Publisher:
         face = self._faces[desk]
         account = face.broker.account()
         seen = [quote for quote in quotes if quote.symbol in face.instruments]
-        rows = [(row.symbol, quote_row(face.instruments[row.symbol], row, row.symbol in account.positions)) for row in seen]
+        now = None if face.replay else self._wall.now()
+        rows = [(row.symbol, quote_row(face.instruments[row.symbol], row, row.symbol in account.positions, now)) for row in seen]
         self._state.quotes.put(rows)
         if quotes and face.replay:
             self.status(desk, now=max(quote.known_at for quote in quotes), source_age_s=0.0)

@@ -20,8 +20,8 @@ CENT_TICK = 100
 """A-shares tick by 0.01, funds by 0.001, in 1e-4 CNY."""
 
 
-def quote_row(instrument: Instrument, quote: Quote, held: bool) -> QuoteRow:
-    """One line of the tape."""
+def quote_row(instrument: Instrument, quote: Quote, held: bool, now: datetime | None = None) -> QuoteRow:
+    """One line of the tape, as old as it is at `now`; None where the market is a replay and nothing ages."""
     units = instrument.units
     return QuoteRow(
         symbol=quote.symbol,
@@ -41,6 +41,7 @@ def quote_row(instrument: Instrument, quote: Quote, held: bool) -> QuoteRow:
         suspended=quote.suspended,
         stale=False,
         source=quote.source,
+        age_s=-1 if now is None else shown_age((now - quote.known_at).total_seconds()),
     )
 
 

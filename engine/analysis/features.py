@@ -81,7 +81,10 @@ def _figures(snapshot: Snapshot, symbols: list[str], table: dict[str, Series]) -
     above, below = month > ind.shifted(high_20), month < ind.shifted(low_20)
     breakout = np.where(np.isnan(ind.shifted(high_20)), np.nan, above.astype(float) - below.astype(float))
     series = {
-        "last_amount": table["amount"] / units.money,
+        # Many US and crypto files tell no amount: the close times the volume is near enough to rank by.
+        "last_amount": np.where(
+            table["amount"] > 0, table["amount"] / units.money, table["close"] / units.price * table["volume"] / units.quantity
+        ),
         "last_volume": table["volume"] / units.quantity,
         **{f"return_{days}": 100 * ind.change_over(month, days) for days in (1, 5, 20)},
         **{f"sma_{window}": ind.sma(close[:, -window:], window) for window in (5, 20, 60)},

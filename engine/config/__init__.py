@@ -1,6 +1,7 @@
 """Settings and desks, from kanpan.toml, the environment and the command line."""
 
-from engine.config.desk import FEEDS, STRATEGIES, DeskConfig, ReplayConfig, Universe
+from engine.config.desk import STRATEGIES, DeskConfig, ReplayConfig, Universe
+from engine.config.live import FEEDS, LiveConfig
 from engine.config.load import environment, load_config, secret
 from engine.config.model import ModelConfig, ModelPrice
 from engine.config.policy import FeePolicy, RiskPolicy
@@ -12,6 +13,7 @@ __all__ = [
     "Config",
     "DeskConfig",
     "FeePolicy",
+    "LiveConfig",
     "ModelConfig",
     "ModelPrice",
     "ReplayConfig",

@@ -12,14 +12,19 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from engine.config.fusion import FusionConfig
+from engine.config.live import FEEDS, RECORDED, LiveConfig, bars_of, feed_problem
 from engine.config.policy import FeePolicy, RiskPolicy
 from engine.config.rules import RulesPolicy
 from engine.config.sim import SimConfig
 from engine.config.strict import Amount, Multiple, Strict
 from engine.core.units import UNITS, Market, to_units
 
-FEEDS = ("replay", "sim")
 STRATEGIES = ("panel", "fusion", "rules", "baseline")
+
+_BY_MARKET: dict[str, dict[str, str]] = {
+    Market.US.value: {"prompt": "us-daily", "schedule": "at 09:35"},
+    Market.CRYPTO.value: {"prompt": "crypto-daily", "schedule": "every 30m in session"},
+}
 
 
 class Universe(Strict):
@@ -31,7 +36,10 @@ class Universe(Strict):
 
 
 class ReplayConfig(Strict):
-    """Which stretch of the store a `replay` feed plays; `speed` is market seconds in one real second (0 = as fast as it can)."""
+    """Which stretch the feeds `replay` and `store` play; `speed` is market seconds in one real second (0 = as fast as it can).
+
+    A store is played whole where no stretch is named.
+    """
 
     start: date = date(2020, 2, 4)
     end: date = date(2020, 6, 16)
@@ -50,6 +58,7 @@ class DeskConfig(Strict):
     market: Market = Market.ASHARE
     universe: Universe = Universe()
     feed: tuple[str, ...] = ("replay",)
+    bars: tuple[str, ...] = ()
     strategy: str = "panel"
     baseline: Literal["equal", "momentum", "random", "hold"] = "equal"
     baseline_turnover: Multiple = Decimal(12)
@@ -62,6 +71,7 @@ class DeskConfig(Strict):
     history_days: int = Field(default=120, ge=30, le=1_000)
     deadline_s: float = Field(default=60, gt=0, le=1_800)
     replay: ReplayConfig = ReplayConfig()
+    live: LiveConfig = LiveConfig()
     sim: SimConfig = SimConfig()
     fees: FeePolicy = FeePolicy()
     risk: RiskPolicy = RiskPolicy()
@@ -90,6 +100,15 @@ class DeskConfig(Strict):
             raise ValueError(f"unknown feed {unknown[0] if unknown else '(none)'}; this version has: {', '.join(FEEDS)}")
         return value
 
+    @field_validator("bars")
+    @classmethod
+    def _known_bars(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = [bars_of(text)[0] for text in value]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is named twice")
+        return value
+
     @field_validator("strategy")
     @classmethod
     def _known_strategy(cls, value: str) -> str:
@@ -100,18 +119,21 @@ class DeskConfig(Strict):
     @model_validator(mode="before")
     @classmethod
     def _by_market(cls, value: Any) -> Any:
-        """What a policy leaves out follows the market: 10 % a name where it is crypto."""
-        if not isinstance(value, dict) or value.get("market") != Market.CRYPTO:
+        """What is left out follows the market: prompt and schedule, and 10 % a name where it is crypto."""
+        if not isinstance(value, dict):
             return value
+        value = {**_BY_MARKET.get(str(value.get("market")), {}), **value}
         risk = value.get("risk", {})
-        return {**value, "risk": {"max_position": "0.10", **risk}} if isinstance(risk, dict) else value
+        if value.get("market") != Market.CRYPTO or not isinstance(risk, dict):
+            return value
+        return {**value, "risk": {"max_position": "0.10", **risk}}
 
     @model_validator(mode="after")
     def _possible(self) -> DeskConfig:
-        if self.market is not Market.ASHARE and "replay" in self.feed:
-            raise ValueError(f"market {self.market}: the feed replay plays A-shares only")
         if "sim" in self.feed and (self.market is not Market.ASHARE or len(self.feed) > 1):
             raise ValueError("the feed sim plays simulated A-shares only, and alone: nothing real stands in for it")
+        if problem := feed_problem(self.market, self.feed):
+            raise ValueError(problem)
         if self.strategy == "panel" and not self.models:
             raise ValueError("models: the strategy panel needs at least one")
         twice = [model for model in self.models if self.models.count(model) > 1]
@@ -124,6 +146,16 @@ class DeskConfig(Strict):
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
         return self
+
+    @property
+    def intervals(self) -> tuple[tuple[str, int], ...]:
+        """The bars a snapshot carries besides daily ones, and how many of each."""
+        return tuple(bars_of(text) for text in self.bars)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the desk looks at a market that goes on by itself."""
+        return self.feed[0] not in RECORDED
 
     def canonical(self) -> str:
         """Canonical JSON of everything that decides, for the journal and its hash; it holds no secret."""

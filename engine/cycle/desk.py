@@ -41,7 +41,7 @@ from engine.exchange.corporate import CorporateAction
 from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
 from engine.store import Books
 
-_A_SECOND = timedelta(seconds=1)
+_A_SECOND, _A_DAY = timedelta(seconds=1), timedelta(days=2)
 MISSED_SHOWN = 100
 """So many missed slots in a row are an entry each."""
 _VOLUME_DAYS = 5
@@ -63,7 +63,7 @@ class Desk:
             raise ConfigError(f"desk.{mandate.desk}.universe.symbols: {equipment.tape.source} has no {', '.join(unknown[:5])}")
         self.instruments: dict[str, Instrument] = {item.symbol: item for item in listed if item.symbol in wanted}
         self.broker = PaperBroker(mandate.desk, mandate.market, mandate.fees, self.instruments)
-        self.now = datetime.min.replace(tzinfo=UTC)
+        self.now = datetime.min.replace(tzinfo=UTC) + _A_DAY  # a zone west of Greenwich has no earlier day to be in
         self.trading_day = date.min
         self.equity = mandate.cash
         self.equity_day_start = mandate.cash
