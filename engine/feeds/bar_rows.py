@@ -12,7 +12,7 @@ import polars as pl
 from engine.core.errors import RuleUnknown
 from engine.core.units import Market
 from engine.exchange.boards import board_of
-from engine.feeds.fields import BEIJING, beijing_day, fen, not_data, on_grid, price
+from engine.feeds.fields import BEIJING, beijing_day, fen, figures, integers, not_data, on_grid, price
 from engine.feeds.quote_rows import MOST_BAD, TOLERANCE
 from engine.feeds.source import Fault, FeedError
 from engine.store.snapshot import BAR_SCHEMA
@@ -45,10 +45,9 @@ def bar_table(source: str, rows: pl.DataFrame, symbol: str, interval: str, first
     if isinstance(newest, date) and newest > beijing_day(now):
         raise FeedError(source, Fault.FUTURE, f"a bar of {newest.isoformat()}")
     whole = timed.with_columns(
-        *(price(pl.col(name)).alias(name) for name in _PRICES),
-        on_grid(pl.col("volume"), 1).alias("volume"),
-        fen(pl.col("amount").fill_null(0.0)).alias("amount"),
-        price(pl.col("change")).alias("change"),
+        *(integers(price(figures(timed, name))).alias(name) for name in (*_PRICES, "change")),
+        integers(on_grid(figures(timed, "volume"), 1)).alias("volume"),
+        integers(fen(figures(timed.with_columns(pl.col("amount").fill_null(0.0)), "amount"))).alias("amount"),
     )
     silent = (pl.col("volume") == 0) & (pl.max_horizontal(_PRICES) == 0)
     sound = _once(source, whole.filter(~silent.fill_null(False)))

@@ -14,7 +14,20 @@ from pydantic_core import to_json
 
 from engine.core.units import Market
 from engine.exchange.boards import board_of, name_flags
-from engine.feeds.fields import LOT, PERCENT_PPM, clean, day_number, json_object, not_data, price, rounded, rows_of, unwrapped
+from engine.feeds.fields import (
+    LOT,
+    PERCENT_PPM,
+    clean,
+    day_number,
+    figures,
+    integers,
+    json_object,
+    not_data,
+    price,
+    rounded,
+    rows_of,
+    unwrapped,
+)
 from engine.feeds.quote_rows import named_rows
 from engine.feeds.source import SECURITY_TABLE, Fault, FeedError
 
@@ -106,17 +119,17 @@ def raw_quotes(rows: pl.DataFrame) -> pl.DataFrame:
 
 def security_table(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """SECURITY_TABLE of every share in the rows of a crawl, known now; codes that no board owns are left out."""
-    named = named_rows(SOURCE, rows.select(code="f12", home=pl.lit(None, pl.String), name="f14", list_day="f26", industry="f100"))
-    table = named.with_columns(name=clean(pl.col("name")), industry=clean(pl.col("industry")))
-    flags = [name_flags(name) for name in table["name"]]
+    table = named_rows(SOURCE, rows.select(code="f12", home=pl.lit(None, pl.String), name="f14", list_day="f26", industry="f100"))
+    names = clean(table["name"])
+    flags = [name_flags(name) for name in names]
     return table.select(
         "symbol",
         known_at=pl.lit(now),
         board=pl.Series([board_of(symbol, Market.ASHARE).value for symbol in table["symbol"]], dtype=pl.String),
-        name="name",
-        industry="industry",
+        name=names,
+        industry=clean(table["industry"]),
         taxonomy=pl.lit(TAXONOMY),
-        list_date=day_number(pl.col("list_day")),
+        list_date=day_number(figures(table, "list_day")),
         special_treatment=pl.Series([flag.special_treatment for flag in flags], dtype=pl.Boolean),
         delisting=pl.Series([flag.delisting for flag in flags], dtype=pl.Boolean),
         source=pl.lit(SOURCE),
@@ -130,7 +143,7 @@ def board_table(rows: pl.DataFrame) -> pl.DataFrame:
         raise not_data(SOURCE, "rows that are no boards, or one board twice")
     return boards.select(
         code="f12",
-        name=clean(pl.col("f14")),
-        last=price(pl.col("f2")).fill_null(0),
-        change_ppm=rounded(pl.col("f3"), PERCENT_PPM).fill_null(0),
+        name=clean(boards["f14"]),
+        last=integers(price(figures(boards, "f2"))).fill_null(0),
+        change_ppm=integers(rounded(figures(boards, "f3"), PERCENT_PPM)).fill_null(0),
     ).cast(BOARD_TABLE)

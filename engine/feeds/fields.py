@@ -13,11 +13,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic_core import from_json, to_json
 
 from engine.core.text import safe_text
 from engine.core.units import UNITS, Market
+from engine.feeds.regular_rows import regular_rows
 from engine.feeds.source import Fault, FeedError
 
 BEIJING = ZoneInfo("Asia/Shanghai")
@@ -30,6 +33,7 @@ PERCENT_PPM = 10_000
 SKEW = timedelta(seconds=5)
 """How far a source's clock may run ahead of ours; what is later is from the future."""
 MAX_BYTES = 64_000_000
+Figures = npt.NDArray[np.float64]
 _CALLBACK = re.compile(rb"[A-Za-z_$][\w$.]{0,200}\s{0,9}")
 _VARIABLE = re.compile(rb"(?:var\s{1,9})?[A-Za-z_$][\w$.]{0,200}\s{0,9}")
 _EXACT = 2.0**51
@@ -125,42 +129,57 @@ def numbers(source: str, table: pl.DataFrame, names: Sequence[str]) -> pl.DataFr
     return table.with_columns(pl.col(name).cast(pl.Float64) for name in names)
 
 
-def on_grid(value: pl.Expr, scale: int) -> pl.Expr:
-    """A number as a whole number of 1/`scale`; null where it is missing, off that grid or too large to be exact."""
+def on_grid(value: Figures, scale: int) -> Figures:
+    """Numbers as whole numbers of 1/`scale`; NaN where one is missing, off that grid or too large to be exact."""
     scaled = value * scale
-    whole = scaled.round()
-    sound = (scaled.abs() < _LARGEST_PRICE) & ((scaled - whole).abs() < _OFF_GRID)
-    return pl.when(sound).then(whole).cast(pl.Int64)
+    whole = np.rint(scaled)
+    return np.where((np.abs(scaled) < _LARGEST_PRICE) & (np.abs(scaled - whole) < _OFF_GRID), whole, np.nan)
 
 
-def price(value: pl.Expr) -> pl.Expr:
-    """A price in CNY as price units; null where it is missing or finer than 1e-4 CNY."""
+def price(value: Figures) -> Figures:
+    """Prices in CNY as price units; NaN where one is missing or finer than 1e-4 CNY."""
     return on_grid(value, PRICE)
 
 
-def fen(value: pl.Expr) -> pl.Expr:
-    """An amount in CNY as money units, to the fen; null where it is missing or beyond 22 trillion CNY."""
-    scaled = value * (PRICE // FEN)
-    return pl.when(scaled.abs() < _EXACT).then(scaled.round()).cast(pl.Int64) * FEN
+def fen(value: Figures) -> Figures:
+    """Amounts in CNY as money units, to the fen; NaN where one is missing or beyond 22 trillion CNY."""
+    return rounded(value, PRICE // FEN) * FEN
 
 
-def rounded(value: pl.Expr, scale: float) -> pl.Expr:
-    """A figure nobody settles money with (a rate, a capitalisation) times `scale`, rounded; null where missing or too large."""
+def rounded(value: Figures, scale: float) -> Figures:
+    """Figures nobody settles money with (rates, capitalisations) times `scale`, rounded; NaN where missing or too large."""
     scaled = value * scale
-    return pl.when(scaled.abs() < _EXACT).then(scaled.round()).cast(pl.Int64)
+    return np.where(np.abs(scaled) < _EXACT, np.rint(scaled), np.nan)
 
 
-def day_number(value: pl.Expr) -> pl.Expr:
-    """A date written as the number yyyymmdd; null where there is none."""
-    digits = pl.when((value >= 19_000_101) & (value < 21_000_101)).then(value).cast(pl.Int64)
-    return digits.cast(pl.String).str.to_date("%Y%m%d", strict=False)
+def integers(value: Figures) -> pl.Series:
+    """Whole numbers as 64-bit integers; null where one is NaN."""
+    missing = np.isnan(value)
+    whole = pl.Series(np.where(missing, 0.0, value).astype(np.int64))
+    return whole.set(pl.Series(missing), None) if missing.any() else whole
 
 
-def clean(value: pl.Expr) -> pl.Expr:
+def day_number(value: Figures) -> pl.Series:
+    """Dates written as the number yyyymmdd; null where there is none."""
+    number = np.where((value >= 19_000_101) & (value < 21_000_101), value, 0.0).astype(np.int64)
+    months = (number // 10_000 - 1970) * 12 + number // 100 % 100 - 1
+    day = months.astype("datetime64[M]").astype("datetime64[D]") + (number % 100 - 1)
+    real = (number // 100 % 100 - 1 < 12) & (number > 0) & (day.astype("datetime64[M]").astype(np.int64) == months)
+    return pl.Series(np.where(real, day, np.datetime64("NaT", "D")))
+
+
+def figures(table: pl.DataFrame, name: str) -> Figures:
+    """A column of numbers, NaN where it is null."""
+    return table[name].to_numpy()
+
+
+def clean(names: pl.Series) -> pl.Series:
     """Names from outside, made safe for any screen; '' where there is none."""
-    text = value.fill_null("").str.strip_chars()
-    doubtful = text.str.contains(_UNSAFE) | (text.str.len_chars() > _NAME_CHARS)
-    return pl.when(doubtful).then(text.map_elements(_safe_name, return_dtype=pl.String)).otherwise(text)
+    text = names.fill_null("").str.strip_chars()
+    doubtful = text.str.contains(_UNSAFE) | (text.str.len_bytes() > _NAME_CHARS)
+    if not doubtful.any():
+        return text
+    return pl.select(pl.when(doubtful).then(text.map_elements(_safe_name, return_dtype=pl.String)).otherwise(text)).to_series()
 
 
 def _safe_name(text: str) -> str:
@@ -201,6 +220,9 @@ def rows_of(source: str, rows: bytes, schema: Mapping[str, pl.DataType]) -> pl.D
     lines = rows.strip()
     if lines[:1] != b"[" or lines[-1:] != b"]":
         raise not_data(source, f"not a list of rows: {rows[:40]!r}")
+    regular = regular_rows(lines, schema)
+    if regular is not None:
+        return regular
     try:
         return _lines(lines[1:-1].replace(b"\n", b" ").replace(b"},{", b"}\n{"), schema)
     except pl.exceptions.PolarsError:

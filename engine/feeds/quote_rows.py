@@ -5,14 +5,30 @@ numbers in CNY and shares ──► symbol · duplicates · times ──► prin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime, time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from engine.core.errors import RuleUnknown
 from engine.exchange.boards import symbol_of
-from engine.feeds.fields import BEIJING, PERCENT_PPM, SKEW, clean, day_number, fen, not_data, on_grid, price, rounded
+from engine.feeds.fields import (
+    BEIJING,
+    PERCENT_PPM,
+    SKEW,
+    Figures,
+    clean,
+    day_number,
+    fen,
+    figures,
+    integers,
+    not_data,
+    on_grid,
+    price,
+    rounded,
+)
 from engine.feeds.source import QUOTE_TABLE, Fault, FeedError
 
 PRICES = ("last", "open", "high", "low")
@@ -33,7 +49,15 @@ TOLERANCE = 0.15
 MOST_BAD = 100
 """One bad row in so many, and the body is refused as a whole."""
 _OPENS = time(9, 30)
-_LARGEST = 10**15
+_LARGEST = 1e16
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400_000_000
+_BEIJING_AHEAD = 8 * 3_600_000_000
+"""Microseconds: Beijing has had no summer time since 1991, before any tape."""
+_HOMES = {"SH": 1, "SZ": 2, "BJ": 3}
+_SUFFIXES = np.array(["", *(f".{home}" for home in _HOMES)], dtype=object)
+Truths = npt.NDArray[np.bool_]
+Whole = npt.NDArray[np.int64]
 
 
 def quote_table(source: str, rows: pl.DataFrame, now: datetime, *, asked: Collection[str] = ()) -> pl.DataFrame:
@@ -45,25 +69,30 @@ def quote_table(source: str, rows: pl.DataFrame, now: datetime, *, asked: Collec
     named = named_rows(source, rows.cast(RAW_QUOTES), asked)
     if named.is_empty():
         raise FeedError(source, Fault.UNKNOWN_SYMBOL, f"no row of {rows.height} is a share or fund that was asked for")
-    _check_times(source, named, now)
-    judged = _judged(_whole(named.with_columns(at=pl.when(pl.col("at") > now).then(_instant(now)).otherwise("at"))))
-    _refuse(source, judged)
-    return _finished(source, judged, now)
+    at = _instants(source, named, now)
+    whole = {name: price(figures(named, name)) for name in (*PRICES, "pre_close", *OFFERS)}
+    whole |= {name: on_grid(figures(named, name), 1) for name in ("volume", *SIZES)} | {"amount": fen(figures(named, "amount"))}
+    printed, silent = _judged(source, named, whole, at > 0)
+    return _finished(source, named, whole, printed, silent, np.where(at > 0, at, _microseconds(now)), now)
 
 
 def named_rows(source: str, rows: pl.DataFrame, asked: Collection[str] = ()) -> pl.DataFrame:
-    """Rows of a table with `code` and `home`, with their `symbol`, each once and sorted. Raises FeedError(NOT_DATA)."""
-    if not rows["code"].str.contains(r"^\d{6}$").fill_null(False).all():
-        rows = rows.filter(pl.col("code").str.contains(r"^\d{6}$").fill_null(False))
-    homes = {front: home for front in rows["code"].str.slice(0, 3).unique().to_list() if (home := home_of(front)) is not None}
-    owner = pl.col("code").str.slice(0, 3).replace_strict(homes, default=None, return_dtype=pl.String)
-    given = pl.coalesce("home", owner)
+    """Rows of a table with `code` and `home` as `symbol` and `listed` (a board owns it), each once and sorted.
+
+    A code under another exchange's number is an index: kept only when it was asked for. Raises FeedError(NOT_DATA).
+    """
+    coded = rows["code"].str.contains(r"^\d{6}$").fill_null(False)
+    if not coded.all():
+        rows = rows.filter(coded)
+    owner = _OWNERS[rows["code"].str.head(3).cast(pl.Int64).to_numpy()]
+    given = rows["home"].replace_strict(_HOMES, default=0, return_dtype=pl.Int64).to_numpy()
     # Eastmoney counts Beijing under Shenzhen's market number: the code decides between those two.
-    settled = pl.when((owner == "BJ") & (given == "SZ")).then(pl.lit("BJ")).otherwise(given)
-    rows = rows.with_columns(owner=owner, home=settled).with_columns(symbol=pl.concat_str("code", pl.lit("."), "home"))
-    listed = pl.col("owner") == pl.col("home")
-    kept = rows.filter(pl.col("symbol").is_in(list(asked)) if asked else listed)
-    kept = kept.with_columns(listed=(pl.col("owner") == pl.col("home")).fill_null(False)).drop("owner", "home", "code")
+    home = np.where((given == 0) | ((owner == _HOMES["BJ"]) & (given == _HOMES["SZ"])), owner, given)
+    listed = (owner == home) & (owner > 0)
+    named = rows.drop("code", "home").with_columns(
+        symbol=rows["code"] + pl.Series(_SUFFIXES[home], dtype=pl.String), listed=pl.Series(listed, dtype=pl.Boolean)
+    )
+    kept = named.filter(pl.col("symbol").is_in(list(asked)) if asked else pl.col("listed"))
     if kept["symbol"].n_unique() < kept.height:
         kept = kept.unique(maintain_order=True)
         if kept["symbol"].n_unique() < kept.height:
@@ -71,88 +100,77 @@ def named_rows(source: str, rows: pl.DataFrame, asked: Collection[str] = ()) -> 
     return kept.sort("symbol")
 
 
-def home_of(front: str) -> str | None:
-    """SH, SZ or BJ for the first three digits of a code, as the exchange room knows them; None where no board owns them."""
+def _owner(front: str) -> int:
+    """The home of the codes that begin with three digits, as the exchange room knows it; 0 where no board owns them."""
     try:
-        return symbol_of(f"{front}000").rpartition(".")[2]
+        return _HOMES[symbol_of(f"{front}000").rpartition(".")[2]]
     except RuleUnknown:
-        return None
+        return 0
 
 
-def _check_times(source: str, rows: pl.DataFrame, now: datetime) -> None:
-    latest = rows["at"].max()
-    if isinstance(latest, datetime) and latest > now + SKEW:
-        raise FeedError(source, Fault.FUTURE, f"a row of {latest:%Y-%m-%d %H:%M:%S} UTC, {latest - now} ahead of this clock")
+_OWNERS = np.array([_owner(f"{front:03d}") for front in range(1000)])
 
 
-def _whole(rows: pl.DataFrame) -> pl.DataFrame:
-    """Integers in core units; null where a figure is missing, off its grid or absurd."""
-    return rows.with_columns(
-        *(price(pl.col(name)).alias(name) for name in (*PRICES, "pre_close", *OFFERS)),
-        *(on_grid(pl.col(name), 1).alias(name) for name in ("volume", *SIZES)),
-        fen(pl.col("amount")).alias("amount"),
-        rounded(pl.col("turnover"), PERCENT_PPM).alias("turnover_ppm"),
-        rounded(pl.col("float_cap"), 1).alias("float_cap"),
-        day_number(pl.col("list_day")).alias("list_date"),
-    )
+def _instants(source: str, rows: pl.DataFrame, now: datetime) -> Whole:
+    """The source's time of each row in microseconds since 1970, never later than `now`; 0 where it has none."""
+    at: Whole = rows["at"].to_physical().fill_null(0).to_numpy()
+    latest, arrived = int(at.max()), _microseconds(now)
+    if latest > arrived + SKEW // timedelta(microseconds=1):
+        raise FeedError(source, Fault.FUTURE, f"a row {(latest - arrived) // 1_000_000} s ahead of this clock")
+    return np.minimum(at, arrived)
 
 
-def _judged(rows: pl.DataFrame) -> pl.DataFrame:
-    """With `printed` (it traded and its figures agree), `odd` (they do not) and `unit_off` (amount / shares is not the price)."""
-    figures = (*PRICES, "volume", "amount")
-    traded = pl.all_horizontal(pl.col(name).fill_null(0) > 0 for name in figures)
-    silent = (pl.col("volume").fill_null(0) == 0) & (pl.col("amount").fill_null(0) == 0) & (pl.col("open").fill_null(0) == 0)
-    top, bottom = pl.max_horizontal("open", "last"), pl.min_horizontal("open", "last")
-    ordered = (pl.col("low") <= bottom) & (pl.col("high") >= top) & (pl.col("pre_close").fill_null(0) > 0)
-    average = pl.col("amount") / pl.col("volume")
-    near = (average / pl.col("last") - 1).abs() < TOLERANCE
-    inside = (average >= pl.col("low") * 0.99) & (average <= pl.col("high") * 1.01)
-    timed = pl.col("at").is_not_null()
-    sound_unit = near | inside | ~pl.col("listed")
-    return rows.with_columns(
-        printed=traded & ordered & sound_unit & timed,
-        odd=(~traded & ~silent) | (traded & ~ordered) | ~timed,
-        unit_off=traded & ordered & timed & ~sound_unit,
-    )
+def _judged(source: str, rows: pl.DataFrame, whole: Mapping[str, Figures], timed: Truths) -> tuple[Truths, Truths]:
+    """Which rows printed (traded, with figures that agree) and which were silent. Raises FeedError when too many are neither."""
+    last, opened, high, low, volume, amount = (whole[name] for name in (*PRICES, "volume", "amount"))
+    traded = np.logical_and.reduce([figure > 0 for figure in (last, opened, high, low, volume, amount)])
+    silent = np.logical_and.reduce([~(np.abs(figure) > 0) for figure in (opened, volume, amount)]) & timed
+    ordered = (low <= np.minimum(opened, last)) & (high >= np.maximum(opened, last)) & (whole["pre_close"] > 0)
+    average = np.divide(amount, volume, out=np.full(rows.height, np.nan), where=traded)
+    near = np.abs(average - last) < TOLERANCE * last
+    inside = (average >= low * 0.99) & (average <= high * 1.01)
+    unit = near | inside | ~rows["listed"].to_numpy()
+    sound = traded & ordered & timed
+    unit_off, odd = sound & ~unit, ~sound & ~silent
+    if (unit_off.sum() + odd.sum()) * MOST_BAD > rows.height:
+        worse, fault, why = unit_off, Fault.UNIT, "amount / shares is not the price"
+        if odd.sum() > unit_off.sum():
+            worse, fault, why = odd, Fault.NOT_DATA, "figures that contradict each other"
+        raise FeedError(source, fault, f"{worse.sum()} of {rows.height} rows, {rows['symbol'][int(worse.argmax())]} first: {why}")
+    return sound & unit, silent
 
 
-def _refuse(source: str, rows: pl.DataFrame) -> None:
-    off, odd = int(rows["unit_off"].sum()), int(rows["odd"].sum())
-    if (off + odd) * MOST_BAD <= rows.height:
-        return
-    if off >= odd:
-        first = rows.filter("unit_off").row(0, named=True)
-        detail = f"{off} of {rows.height} rows: {first['symbol']} amount / shares is not its price"
-        raise FeedError(source, Fault.UNIT, detail)
-    first = rows.filter("odd").row(0, named=True)
-    raise not_data(source, f"{odd} of {rows.height} rows contradict themselves, {first['symbol']} first")
-
-
-def _finished(source: str, rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    printed = pl.col("printed")
-    at = pl.col("at").fill_null(_instant(now))
-    silent = ~printed & ~pl.col("odd") & ~pl.col("unit_off")
-    session_begun = now.astimezone(BEIJING).time() >= _OPENS
-    traded = {name: pl.when(printed).then(pl.col(name)).otherwise(0) for name in (*PRICES, "volume", "amount")}
-    kept = {name: pl.col(name).fill_null(0).clip(0, _LARGEST) for name in ("pre_close", *OFFERS, *SIZES)}
-    offered = {name: pl.when(printed).then(kept[name]).otherwise(0) for name in ("bid", "ask", *SIZES)}
-    columns = {
-        **{name: pl.col(name) for name in ("symbol", "turnover_ppm", "float_cap", "list_date")},
-        "name": clean(pl.col("name")),
-        "trading_day": at.dt.convert_time_zone(str(BEIJING)).dt.date(),
-        "known_at": at,
-        **kept,
+def _finished(
+    source: str, rows: pl.DataFrame, whole: Mapping[str, Figures], printed: Truths, silent: Truths, at: Whole, now: datetime
+) -> pl.DataFrame:
+    begun = now.astimezone(BEIJING).time() >= _OPENS
+    halted = silent if begun else silent & rows["halted"].fill_null(False).to_numpy()
+    always = {name: _kept(whole[name], True) for name in ("pre_close", "limit_up", "limit_down")}
+    traded = {name: _kept(whole[name], printed) for name in (*PRICES, "volume", "amount", "bid", "ask", *SIZES)}
+    columns: dict[str, object] = {
+        "symbol": rows["symbol"],
+        "name": clean(rows["name"]),
+        "trading_day": pl.Series(((at + _BEIJING_AHEAD) // _DAY).astype("datetime64[D]")),
+        "known_at": pl.Series(at, dtype=pl.Int64).cast(QUOTE_TABLE["known_at"]),
+        **always,
         **traded,
-        **offered,
-        "suspended": silent & (pl.col("halted").fill_null(False) | pl.lit(session_begun)),
-        "source": pl.lit(source),
-        "industry": clean(pl.col("industry")),
+        "suspended": halted,
+        "source": pl.repeat(source, rows.height, eager=True, dtype=pl.String),
+        "industry": clean(rows["industry"]),
+        "turnover_ppm": integers(rounded(figures(rows, "turnover"), PERCENT_PPM)),
+        "float_cap": integers(rounded(figures(rows, "float_cap"), 1)),
+        "list_date": day_number(figures(rows, "list_day")),
     }
-    return rows.select(columns[name].alias(name) for name in QUOTE_TABLE).cast(QUOTE_TABLE)
+    return pl.DataFrame({name: columns[name] for name in QUOTE_TABLE}, schema=QUOTE_TABLE)
 
 
-def _instant(at: datetime) -> pl.Expr:
-    return pl.lit(at).cast(pl.Datetime("us", "UTC"))
+def _kept(figure: Figures, where: Truths | bool) -> Whole:
+    """A figure where it may be shown, 0 elsewhere."""
+    return np.where(where & (figure > 0) & (figure < _LARGEST), figure, 0.0).astype(np.int64)
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def answered(source: str, table: pl.DataFrame, asked: Sequence[str], unknown: Collection[str] = ()) -> pl.DataFrame:
