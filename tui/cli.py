@@ -16,6 +16,8 @@ import platformdirs
 from engine.core.clock import SystemClock
 from engine.core.errors import ConfigError, KanpanError
 from engine.state import State
+from tui.data_arguments import TEXT as DATA_TEXT
+from tui.data_arguments import add_data_arguments
 
 if TYPE_CHECKING:
     from engine.alerts import Speak
@@ -278,9 +280,7 @@ def _parser() -> argparse.ArgumentParser:
             listing.add_argument("--test", action="store_true", help="send a test alert through every channel")
     show = add("show", "one cycle whole: snapshot, prompts, replies, verdicts, orders")
     show.add_argument("cycle_id", metavar="CYCLE", help="a cycle id, a unique part of one, or `last`")
-    data = add("data", "market data: `data sync calendars` carries the A-share calendar on by what the exchange publishes")
-    data.add_argument("action", choices=("sync",))
-    data.add_argument("what", choices=("calendars",))
+    add_data_arguments(add("data", DATA_TEXT))
     replay = add("replay", "compute past cycles again from what they froze; exit 1 and a diff when anything differs")
     replay.add_argument("cycle_id", nargs="?", metavar="CYCLE")
     replay.add_argument("--all", action="store_true", dest="every", help="every cycle of the desk")
@@ -289,6 +289,12 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("cycle_id", metavar="CYCLE")
     rerun.add_argument("--model", metavar="M")
     rerun.add_argument("--prompt", metavar="P")
+    prompts = add("prompts", "prompt templates: the built-in ones and your own, every version kept, one in force (--lang says which)")
+    prompts.add_argument("action", choices=("list", "show", "diff", "save", "activate"))
+    prompts.add_argument("what", nargs="?", default="", metavar="ID|FILE", help="a template's id; for save, a file with a template")
+    prompts.add_argument("number", nargs="?", type=int, metavar="N", help="a version; 0 is the built-in one")
+    prompts.add_argument("--from", dest="before", type=int, metavar="N", help="diff: the older version (default: the built-in one)")
+    prompts.add_argument("--to", dest="after", type=int, metavar="N", help="diff: the newer version (default: the newest)")
     why = add("why", "the chain behind a position: evidence, reply, verdicts, orders, outcome")
     why.add_argument("symbol", metavar="SYMBOL")
     why.add_argument("desk_name", nargs="?", metavar="DESK")
@@ -299,6 +305,9 @@ def _parser() -> argparse.ArgumentParser:
         ("backup", "DIR", "a sound copy of the ledger in a new directory, also beside a running engine"),
     ):
         add(name, text).add_argument("place", metavar=place)
+    written = add("strategies", "the rules that a desk's models wrote, and how the acceptance gate ruled on them")
+    written.add_argument("desk_name", nargs="?", metavar="DESK")
+    written.add_argument("--verify", action="store_true", help="run the gate again; exit 1 where it rules otherwise")
     tested = add("backtest", "a desk's strategy over history with its own cycle, rules and fees; models outside are never asked")
     tested.add_argument("desk_name", nargs="?", metavar="DESK")
     tested.add_argument("--strategy", metavar="NAME", help="a baseline instead: equal, momentum, random, hold")

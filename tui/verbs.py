@@ -56,14 +56,22 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             from tui import guard
 
             return guard.run(command, arguments, settings)
+        case "strategies":
+            from tui import strategies
+
+            return strategies.run(arguments, settings)
         case "backtest":
             from tui import backtest
 
             return backtest.run(arguments, settings)
         case "data":
-            from tui.data import sync_calendars
+            from tui import data
 
-            return sync_calendars(settings)
+            return data.run(arguments, settings)
+        case "prompts":
+            from tui import prompts_cmd
+
+            return prompts_cmd.run(arguments, settings)
         case "replay" | "rerun" | "why":
             from tui import past
 

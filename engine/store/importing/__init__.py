@@ -2,5 +2,6 @@
 
 from engine.store.importing.importer import Imported, import_file
 from engine.store.importing.plan import Plan, Stamp, VolumeUnit
+from engine.store.importing.symbols import full_symbol
 
-__all__ = ["Imported", "Plan", "Stamp", "VolumeUnit", "import_file"]
+__all__ = ["Imported", "Plan", "Stamp", "VolumeUnit", "full_symbol", "import_file"]

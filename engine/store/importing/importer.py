@@ -19,7 +19,7 @@ from engine.store.importing.bars import Read, file_stem, read_bars
 from engine.store.importing.facts import read_facts
 from engine.store.importing.files import read_table, renamed
 from engine.store.importing.plan import Plan
-from engine.store.market import RAW, SECURITIES, SECURITY_SCHEMA, MarketStore, Written
+from engine.store.market import RAW, SECURITIES, SECURITY_SCHEMA, MarketStore, Reason, Written
 from engine.store.market.resample import resampled
 
 
@@ -65,7 +65,10 @@ def _import_bars(
 
 def _resample(store: MarketStore, read: Read, longer: str, plan: Plan, now: datetime) -> Written:
     groups = resampled(read.bars, read.interval, longer, plan.market)
-    written = store.write_bars(groups.whole, longer, source=f"{plan.source} {read.interval}", now=now, basis=plan.basis)
+    source = f"{plan.source} {read.interval}"
+    written = store.write_bars(groups.whole, longer, source=source, now=now, basis=plan.basis)
+    detail = pl.format("{} bars where a whole group has more", "count")
+    store.quarantine_rows(groups.holes, table=longer, reason=Reason.INCOMPLETE, detail=detail, source=source)
     return Written(written.kept, written.known, written.refused + groups.incomplete)
 
 

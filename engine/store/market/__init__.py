@@ -1,5 +1,6 @@
 """The store of market data: bars, securities and other dated facts of each market, behind one as-of gate."""
 
+from engine.store.market.check import Fault, Flaw, check_market
 from engine.store.market.layout import (
     EX_RIGHTS,
     FUNDAMENTALS,
@@ -29,11 +30,14 @@ __all__ = [
     "SECURITIES",
     "SECURITY_SCHEMA",
     "TABLES",
+    "Fault",
+    "Flaw",
     "Kept",
     "MarketAsOf",
     "MarketStore",
     "Reason",
     "Table",
     "Written",
+    "check_market",
     "market_of",
 ]

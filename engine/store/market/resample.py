@@ -20,10 +20,15 @@ from engine.store.snapshot import BAR_SCHEMA
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """Bars of complete groups (BAR_SCHEMA), and how many groups had a hole."""
+    """Bars of complete groups (BAR_SCHEMA), and the groups that had a hole: symbol, begins, known_at, count."""
 
     whole: pl.DataFrame
-    incomplete: int
+    holes: pl.DataFrame
+
+    @property
+    def incomplete(self) -> int:
+        """How many groups gave no bar."""
+        return self.holes.height
 
 
 def resampled(bars: pl.DataFrame, interval: str, longer: str, market: Market) -> Groups:
@@ -55,13 +60,14 @@ def resampled(bars: pl.DataFrame, interval: str, longer: str, market: Market) ->
         pl.col("factor_ppm").first(),
         ((pl.col("volume") > 0) & (pl.col("amount") == 0)).any().alias("amount_unknown"),
     )
-    whole = spans.filter(
-        pl.col("count") == long // short,
-        pl.col("start") == pl.col("begins"),
-        pl.col("known_at") - pl.col("start") == timedelta(minutes=long),
+    complete = (
+        (pl.col("count") == long // short)
+        & (pl.col("start") == pl.col("begins"))
+        & (pl.col("known_at") - pl.col("start") == timedelta(minutes=long))
     )
+    whole, holes = spans.filter(complete), spans.filter(~complete)
     known = whole.with_columns(interval=pl.lit(longer), amount=pl.when("amount_unknown").then(0).otherwise("amount").cast(pl.Int64))
-    return Groups(known.select(list(BAR_SCHEMA)).cast(BAR_SCHEMA), spans.height - whole.height)
+    return Groups(known.select(list(BAR_SCHEMA)).cast(BAR_SCHEMA), holes.select("symbol", "begins", "known_at", "count"))
 
 
 def _periods(bars: pl.DataFrame, market: Market) -> pl.DataFrame:

@@ -5,6 +5,7 @@ write_bars ──► quality.judge ──► quarantine, then PERIOD.bars (atomi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,9 @@ from engine.store.market.quality import Write, judge
 from engine.store.market.quarantine import Reason, refused
 from engine.store.market.securities import changes, folded, marked
 from engine.store.market.shelf import Shelf
+from engine.store.market.sync_state import Covered, read_covered, write_covered
 from engine.store.market.view import MarketAsOf
+from engine.store.market.writing import tidy, writing
 from engine.store.snapshot import BAR_SCHEMA
 
 _BEFORE_SCHEMA = pl.Schema({name: BAR_SCHEMA[name] for name in ("symbol", "close", "factor_ppm", "trading_day")})
@@ -85,30 +88,18 @@ class MarketStore:
         """
         if bars.is_empty():
             return Written(0, 0, 0)
-        write = Write(self.market, interval, source, basis, now)
-        securities = folded(self._shelf.facts(SECURITIES))
-        judged = judge(bars, write, securities=securities, previous=self._before(bars, interval))
-        periods = judged.sound.with_columns(period_expression(interval).alias("period"))
-        groups = {str(key): group for (key,), group in periods.partition_by("period", as_dict=True, include_key=False).items()}
-        wrong, fresh = [judged.refused], dict[str, pl.DataFrame]()
-        for period, group in sorted(groups.items()):
-            fresh[period], bad = self._against_kept(period, group, write)
-            wrong.append(bad)
-        refusals = pl.concat(wrong)
-        quarantine.keep(self.home, self.market, refusals)  # first, so that a write cut off loses no row of either kind
-        for period, group in fresh.items():
-            self._put(period, group, write)
-        kept = sum(group.height for group in fresh.values())
-        return Written(kept, bars.height - refusals.height - kept, refusals.height)
+        with writing(self.home, self.market):
+            return self._write_bars(bars, Write(self.market, interval, source, basis, now))
 
     def write_facts(self, table: Table, rows: pl.DataFrame, *, source: str, now: datetime) -> Written:
         """Keep `rows` of a table of facts (layout.TABLES); of securities only what they say anew. Raises DataError."""
         if rows.is_empty():
             return Written(0, 0, 0)
-        told = rows
-        if table is SECURITIES:
-            told = changes(marked(rows) if self.market is Market.ASHARE else rows, self._shelf.facts(SECURITIES))
-        kept, wrong = facts.add(self.home, self.market, table, told, source=source, now=now)
+        with writing(self.home, self.market):
+            told = rows
+            if table is SECURITIES:
+                told = changes(marked(rows) if self.market is Market.ASHARE else rows, self._shelf.facts(SECURITIES))
+            kept, wrong = facts.add(self.home, self.market, table, told, source=source, now=now)
         return Written(kept, rows.height - kept - wrong, wrong)
 
     def quarantined(self) -> pl.DataFrame:
@@ -117,8 +108,23 @@ class MarketStore:
 
     def quarantine_rows(self, rows: pl.DataFrame, *, table: str, reason: Reason, detail: str | pl.Expr, source: str) -> int:
         """Keep rows that could not even be read as rows of `table`; returns how many. Raises DataError."""
-        quarantine.keep(self.home, self.market, refused(rows, table=table, reason=reason, detail=detail, source=source))
+        told = refused(rows, table=table, reason=reason, detail=detail, source=source)
+        with writing(self.home, self.market):
+            quarantine.keep(self.home, self.market, told)
         return rows.height
+
+    def covered(self, interval: str) -> dict[str, Covered]:
+        """Which trading days of which symbols a sync has asked for. Raises DataError."""
+        return read_covered(self.home, self.market, interval)
+
+    def note_covered(self, interval: str, spans: Mapping[str, Covered]) -> None:
+        """Note days that have been asked for, once their bars are durable. Raises DataError."""
+        with writing(self.home, self.market):
+            write_covered(self.home, self.market, interval, {**self.covered(interval), **spans})
+
+    def tidy(self) -> int:
+        """Remove what a killed writer left half-written; returns how many files. Raises DataError."""
+        return tidy(self.home, self.market)
 
     def inventory(self) -> list[Kept]:
         """What there is, a line an interval or table; for people, not for decisions. Raises DataError."""
@@ -137,6 +143,22 @@ class MarketStore:
                 kept = self._shelf.facts(table)
                 lines.append(Kept(self.market, table.name, kept["symbol"].n_unique(), kept.height, years[0], years[-1], 0))
         return lines
+
+    def _write_bars(self, bars: pl.DataFrame, write: Write) -> Written:
+        securities = folded(self._shelf.facts(SECURITIES))
+        judged = judge(bars, write, securities=securities, previous=self._before(bars, write.interval))
+        periods = judged.sound.with_columns(period_expression(write.interval).alias("period"))
+        groups = {str(key): group for (key,), group in periods.partition_by("period", as_dict=True, include_key=False).items()}
+        wrong, fresh = [judged.refused], dict[str, pl.DataFrame]()
+        for period, group in sorted(groups.items()):
+            fresh[period], bad = self._against_kept(period, group, write)
+            wrong.append(bad)
+        refusals = pl.concat(wrong)
+        quarantine.keep(self.home, self.market, refusals)  # first, so that a write cut off loses no row of either kind
+        for period, group in fresh.items():
+            self._put(period, group, write)
+        kept = sum(group.height for group in fresh.values())
+        return Written(kept, bars.height - refusals.height - kept, refusals.height)
 
     def _before(self, bars: pl.DataFrame, interval: str) -> pl.DataFrame:
         """The newest kept bar of each symbol from before the first of `bars`, out of the two files where it can be."""
