@@ -14,7 +14,7 @@ from engine.core.errors import KanpanError
 from engine.core.ids import fill_id
 from engine.core.instrument import Instrument
 from engine.core.journal import Filled, PrintMet
-from engine.core.order import OPEN_STATUSES, Fill, Order, OrderStatus, OrderType, Side
+from engine.core.order import OPEN_STATUSES, Fill, OrderStatus, OrderType, Side
 from engine.core.units import Market
 from engine.exchange import (
     Booking,
@@ -25,7 +25,6 @@ from engine.exchange import (
     book_fill,
     fees,
     kernel,
-    on_tick,
     settles_on,
     worst_case_cost,
 )
@@ -44,22 +43,6 @@ class Venue:
 
 
 _KINDS = {OrderType.MARKET: kernel.MARKET, OrderType.LIMIT: kernel.LIMIT, OrderType.STOP: kernel.STOP}
-
-
-def price_problem(instrument: Instrument, order: Order, band: tuple[int, int] | None) -> str:
-    """Why the prices of an order are not valid on its day, as a code; '' when they are. `band` is (limit-up, limit-down) or None.
-
-    A market order and a stop without a limit need the day's limits: without them nothing bounds what a buy may cost.
-    """
-    if order.order_type is OrderType.STOP and not on_tick(instrument, order.trading_day, order.stop_price):
-        return "PRICE_STOP"
-    if order.order_type is not OrderType.LIMIT and not order.limit_price:
-        return "" if band is not None else "PRICE_UNBOUNDED"
-    if not on_tick(instrument, order.trading_day, order.limit_price):
-        return "PRICE_TICK"
-    if band is not None and not band[1] <= order.limit_price <= band[0]:
-        return "PRICE_LIMIT"
-    return ""
 
 
 def meet(working: Working, met: PrintMet) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The paper broker: orders meet the tape under the exchange's own rules, and nothing is filled at a price nobody traded.
 
-submit ──► session, tick, limit band, lot, T+1, cash ──► accepted / rejected by code
+submit ──► the rulebook's admission (phase, lots, T+1, tick, limits, cage), cash ──► accepted / rejected by code
 print  ──► orders sent before it ──► the matching kernel ──► fees by date ──► double-entry booking
 close  ──► what is left expires
 Every method computes what would be; `adopt` makes it so once the ledger has it.
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engine.brokers.broker import Book, Effects, Working
-from engine.brokers.execution import Venue, claimed, execute, lot_of, price_problem, with_action
+from engine.brokers.execution import Venue, claimed, execute, lot_of, with_action
 from engine.core.account import Account
 from engine.core.instrument import Instrument
 from engine.core.journal import Adjusted, Distribution, Filled, OrderMoved, PrintMet
@@ -22,13 +22,14 @@ from engine.core.units import Market
 from engine.exchange import (
     Charged,
     FeeSchedule,
-    accepts_orders,
+    PriceLimits,
+    Request,
     apply_booking,
+    cage_base,
     calendar,
-    exchange_of,
     kernel,
+    order_problem,
     price_limits,
-    quantity_problem,
     tick_of,
     worst_case_cost,
 )
@@ -128,19 +129,26 @@ class PaperBroker:
         """Why the exchange would refuse this order ('' when it would not), and the cash a buy must hold back."""
         instrument, day = self._venue.instruments[order.instrument], order.trading_day
         quote = self._quotes.get(order.instrument)
-        if not accepts_orders(self._venue.calendar.phase(at, instrument), exchange_of(instrument)):
-            return "SESSION_CLOSED", 0
-        if quote is None or quote.suspended or quote.trading_day != day:
-            return "INSTRUMENT_SUSPENDED", 0
-        band = self.limits(quote)
-        problem = price_problem(instrument, order, band)
-        if problem:
-            return problem, 0
-        sellable = book.account.sellable(order.instrument, day) if order.side is Side.SELL else 0
-        problem = quantity_problem(instrument, order.side, order.quantity, sellable, order.order_type, day)
+        if quote is None or quote.trading_day != day:
+            return "NO_PRICE_TODAY", 0
+        band, position = self.limits(quote), book.account.positions.get(order.instrument)
+        bought = sum(lot.quantity for lot in position.lots if lot.bought_on == day) if position is not None else 0
+        problem = order_problem(
+            instrument,
+            Request(order.side, order.order_type, order.quantity, order.limit_price, order.stop_price, bought),
+            day,
+            phase=self._venue.calendar.phase(at, instrument),
+            limits=None if band is None else PriceLimits(*band),
+            reference=quote.pre_close,
+            cage_from=cage_base(order.side, bid=quote.bid, ask=quote.ask, last=quote.last, pre_close=quote.pre_close),
+            sellable=book.account.sellable(order.instrument, day) if order.side is Side.SELL else 0,
+            suspended=quote.suspended,
+        )
         if problem or order.side is Side.SELL:
             return problem, 0
         dearest = order.limit_price or (band[0] if band is not None else 0)
+        if not dearest:
+            return "PRICE_UNBOUNDED", 0  # without a limit of any kind nothing bounds what a buy may cost
         reserved = worst_case_cost(instrument, order.quantity, dearest, day, self._venue.schedule)
         return ("CASH_INSUFFICIENT", 0) if reserved > book.account.cash - book.account.reserved else ("", reserved)
 

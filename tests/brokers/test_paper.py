@@ -104,13 +104,13 @@ class Bench:
     ("changes", "when", "code"),
     [
         ({}, at(9, 20), "ok"),
-        ({}, at(12, 0), "SESSION_CLOSED"),
-        ({}, at(15, 30), "SESSION_CLOSED"),
-        ({}, at(9, 27), "SESSION_CLOSED"),
-        ({"limit": 100_050}, at(9, 20), "PRICE_TICK"),
-        ({"limit": 110_100}, at(9, 20), "PRICE_LIMIT"),
+        ({}, at(12, 0), "PHASE_LUNCH"),
+        ({}, at(15, 30), "PHASE_CLOSED"),
+        ({}, at(9, 27), "PHASE_PRE_OPEN_GAP"),
+        ({"limit": 100_050}, at(9, 20), "PRICE_NOT_ON_TICK"),
+        ({"limit": 110_100}, at(9, 20), "PRICE_OUTSIDE_LIMITS"),
         ({"limit": 110_000, "quantity": 100}, at(9, 20), "ok"),
-        ({"limit": 89_900}, at(9, 20), "PRICE_LIMIT"),
+        ({"limit": 89_900}, at(9, 20), "PRICE_OUTSIDE_LIMITS"),
         ({"quantity": 150}, at(9, 20), "QUANTITY_NOT_LOT"),
         ({"quantity": 0}, at(9, 20), "QUANTITY_NOT_POSITIVE"),
         ({"quantity": 1_000_100}, at(9, 20), "QUANTITY_OVER_MAXIMUM"),
@@ -118,12 +118,15 @@ class Bench:
         ({"side": Side.SELL, "quantity": 100}, at(9, 20), "QUANTITY_OVER_SELLABLE"),
         ({"instrument": "688001.SH", "quantity": 199}, at(9, 20), "QUANTITY_BELOW_MINIMUM"),
         ({"instrument": "688001.SH", "quantity": 201}, at(9, 20), "ok"),
-        ({"trading_day": NEXT}, at(9, 20), "INSTRUMENT_SUSPENDED"),
-        ({"order_type": OrderType.MARKET, "limit": 0}, at(9, 20), "ok"),
-        ({"order_type": OrderType.MARKET, "limit": 0, "quantity": 95_000}, at(9, 20), "CASH_INSUFFICIENT"),
+        ({"trading_day": NEXT}, at(9, 20), "NO_PRICE_TODAY"),
+        ({"order_type": OrderType.MARKET, "limit": 0}, at(9, 20), "MARKET_ORDER_IN_CALL"),
+        ({"order_type": OrderType.MARKET, "limit": 0}, at(10), "ok"),
+        ({"order_type": OrderType.MARKET, "limit": 0, "quantity": 95_000}, at(10), "CASH_INSUFFICIENT"),
+        ({"limit": 102_000}, at(10), "ok"),
+        ({"limit": 102_100}, at(10), "PRICE_OUTSIDE_CAGE"),
         ({"order_type": OrderType.STOP, "limit": 0, "stop_price": 105_000}, at(9, 20), "ok"),
-        ({"order_type": OrderType.STOP, "limit": 0, "stop_price": 105_050}, at(9, 20), "PRICE_STOP"),
-        ({"order_type": OrderType.STOP, "limit": 110_100, "stop_price": 105_000}, at(9, 20), "PRICE_LIMIT"),
+        ({"order_type": OrderType.STOP, "limit": 0, "stop_price": 105_050}, at(9, 20), "PRICE_NOT_ON_TICK"),
+        ({"order_type": OrderType.STOP, "limit": 110_100, "stop_price": 105_000}, at(9, 20), "PRICE_OUTSIDE_LIMITS"),
     ],
 )
 def test_an_order_is_refused_by_code(changes: dict[str, Any], when: datetime, code: str) -> None:
@@ -143,9 +146,10 @@ def test_an_auction_fills_at_its_one_price_and_not_beyond_the_limit() -> None:
 
 def test_a_market_order_takes_the_auction_price_and_frees_what_it_did_not_need() -> None:
     bench = Bench()
-    assert bench.send(order(order_type=OrderType.MARKET, limit=0)) == ["ok"]
+    late = at(14, 50)
+    assert bench.send(order(order_type=OrderType.MARKET, limit=0, created_at=late), when=late) == ["ok"]
     assert bench.account.reserved > 1_000 * LIMIT_UP
-    (filled,) = bench.prints(quote(last=103_000, volume=100_000))
+    (filled,) = bench.prints(quote(last=103_000, when=at(15), volume=100_000))
     assert (filled.fill.price, filled.fill.quantity) == (103_000, 1_000)
     assert bench.account.reserved == 0
 
@@ -160,8 +164,9 @@ def test_a_stop_sleeps_until_its_price_is_touched() -> None:
 
 def test_a_market_order_that_fills_in_parts_keeps_back_enough_for_the_rest() -> None:
     bench = Bench()
-    assert bench.send(order(order_type=OrderType.MARKET, limit=0)) == ["ok"]
-    (first,) = bench.prints(quote(last=101_000, volume=5_000))
+    late = at(14, 50)
+    assert bench.send(order(order_type=OrderType.MARKET, limit=0, created_at=late), when=late) == ["ok"]
+    (first,) = bench.prints(quote(last=101_000, when=at(15), volume=5_000))
     assert first.fill.quantity == 500
     assert bench.account.reserved >= 500 * LIMIT_UP
 
