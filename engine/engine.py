@@ -22,10 +22,11 @@ from engine.core.errors import ConfigError, KanpanError, LedgerError
 from engine.core.journal import Noted, Severity
 from engine.cycle import Desk, Equipment, Runner, resume_point
 from engine.cycle.alarm import Alarm
+from engine.cycle.deciding import templates_of
 from engine.cycle.runner import Job
 from engine.cycle.wall import WallRunner
 from engine.feeds.tape import Tape
-from engine.llm.prompts import builtin
+from engine.llm import PromptLibrary
 from engine.publish import DeskFace, Publisher
 from engine.retention import cut_offs, let_go
 from engine.state import State
@@ -165,10 +166,12 @@ class Engine:
 
     def _build(self, name: str, desk: DeskConfig, ledger: Ledger) -> Runner:
         mandate = mandate_of(name, desk, self._language)
-        try:
-            builtin(desk.prompt, self._language)
-        except ConfigError as error:
-            raise ConfigError(f"desk.{name}.prompt: {error}") from None
+        library = PromptLibrary(self.home / "prompts")
+        for prompt in templates_of(mandate):
+            try:
+                library.template(prompt, self._language)
+            except ConfigError as error:
+                raise ConfigError(f"desk.{name}.prompt: {error}") from None
         models = (
             tuple(
                 build_named_model(model, self.config, self._environ, self._clock, self._closers, pace_s=self._pace_s)
@@ -197,6 +200,7 @@ class Engine:
             cancelled=cancelled,
             newest=live.newest if live is not None else None,
             gate=try_strategy,
+            template=library.template,
         )
         worker = Desk(mandate, equipment)
         face = DeskFace(

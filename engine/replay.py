@@ -15,8 +15,8 @@ from typing import Any
 
 from engine.brokers import Fold, PaperBroker, Venue, execute
 from engine.brokers.fold import action_of
-from engine.core.errors import DataError, KanpanError
-from engine.core.instrument import Instrument
+from engine.core.account import Account
+from engine.core.errors import ConfigError, DataError, KanpanError
 from engine.core.journal import (
     Adjusted,
     ConfigRecorded,
@@ -36,7 +36,6 @@ from engine.core.journal import (
 from engine.core.order import OrderStatus
 from engine.core.person import ConfirmAsked, OrderAnswered
 from engine.core.strategy import StrategyJudged, StrategyProposed
-from engine.core.units import UNITS, Units
 from engine.cycle import Mandate, strategist
 from engine.cycle.asking import Heard, heard_in
 from engine.cycle.benchmarks import benchmark
@@ -48,18 +47,14 @@ from engine.cycle.steps import (
     Standing,
     analyze,
     instruments_in,
-    offered_in,
     orders_of,
     own_decisions,
-    prompt_context,
-    risk_view,
     rule,
 )
 from engine.exchange import calendar
 from engine.exchange.corporate import book_dividend
-from engine.llm import Prompt, PromptContext
+from engine.llm import PromptTemplate, shipped
 from engine.retention import told_by
-from engine.risk import View
 from engine.store import Books, Entry
 from engine.store.codec import encode
 from engine.store.snapshot import Snapshot, kept, read
@@ -69,6 +64,9 @@ _SENDING = frozenset({OrderStatus.SUBMITTED, OrderStatus.ACCEPTED, OrderStatus.R
 
 MandateOf = Callable[[str, str], Mandate]
 """(desk, recorded configuration as canonical JSON) -> its mandate."""
+
+VersionOf = Callable[[str, str, str], PromptTemplate]
+"""(template's id, language, version) -> the template as it was then; raises ConfigError where it is no longer there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +81,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One cycle's replay: equal when there is no difference; `skipped` says why there was nothing to compute."""
+    """One cycle's replay: equal when there is no difference; `skipped` says why there was nothing to compute, `notes` what could
+    not be compared beside the decisions."""
 
     cycle_id: str
     differences: tuple[Difference, ...]
     skipped: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -108,13 +108,15 @@ class _Past:
     said: list[ConfirmAsked | OrderAnswered] = field(default_factory=list)
     before: Fold | None = None
     differences: list[Difference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     let_go: str = ""
 
 
 class Replay:
     """Walks one desk's journal from its first row and replays each cycle as it comes by."""
 
-    def __init__(self, books: Books, snapshots: Path, desk: str, mandate_of: MandateOf) -> None:
+    def __init__(self, books: Books, snapshots: Path, desk: str, mandate_of: MandateOf, version_of: VersionOf = shipped) -> None:
+        self._version_of = version_of
         self._books = books
         self._snapshots = snapshots
         self._desk = desk
@@ -139,7 +141,7 @@ class Replay:
         for past in done:
             name = past.claimed.cycle_id
             skipped = past.let_go if past.before is not None else f"ended {past.states[-1]} before risk"
-            yield Replayed(name, tuple(past.differences), skipped)
+            yield Replayed(name, tuple(past.differences), skipped, tuple(past.notes))
 
     def standing_at(self, cycle_id: str, config_hash: str) -> tuple[Fold, Mandate]:
         """The desk's books just before a cycle was claimed, and the mandate it ran under."""
@@ -293,10 +295,9 @@ class Replay:
         first = past.asked.get(0)
         spoken_in = first.prompt_id.rpartition(".")[2] if first is not None else mandate.language
         mandate = replace(mandate, language=spoken_in)
-        asked = questions(mandate, snapshot, seen, account) if past.asked or mandate.strategy != "rules" else ()
-        for call in past.asked.values():
-            self._same_prompt(past, call, asked)
-        replies = heard_in(list(past.asked.values()), list(past.replied.values()), len(asked), self._text)
+        self._same_prompts(past, mandate, snapshot, seen, account)
+        count = len({call.prompt_id for call in past.asked.values()})
+        replies = heard_in(list(past.asked.values()), list(past.replied.values()), count, self._text)
         if mandate.strategy == "rules":
             return self._by_rules(past, mandate, snapshot, seen, replies)
         made = conclude(mandate, snapshot, seen, account, replies)
@@ -313,13 +314,24 @@ class Replay:
         decisions = strategist.followed(mandate, snapshot, seen, before.book.account, before.past)
         return DecisionsMade(name, self._desk, decisions, ())
 
-    def _same_prompt(self, past: _Past, call: ModelAsked, asked: Sequence[Prompt]) -> None:
-        """A prompt computed again, where its template is still of the same version and its text still kept; a repair turn's text
-        begins with it."""
-        prompt = next((one for one in asked if (one.id, one.version) == (call.prompt_id, call.prompt_version)), None)
-        recorded = self._books.blob(call.prompt_hash) if prompt is not None else None
-        if prompt is not None and recorded is not None and not recorded.startswith(prompt.text):
-            self._same(past, "prompt", recorded, prompt.text)
+    def _same_prompts(self, past: _Past, mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account) -> None:
+        """The prompts computed again from the versions of their templates that were in force, as far as their texts are kept; a
+        repair turn's text begins with its prompt's. A version that is no longer there is noted, for it changes no decision."""
+        versions = {call.prompt_id: call.prompt_version for call in past.asked.values()}
+
+        def template(template_id: str, language: str) -> PromptTemplate:
+            return self._version_of(template_id, language, versions.get(f"{template_id}.{language}", ""))
+
+        try:
+            asked = {prompt.id: prompt.text for prompt in questions(mandate, snapshot, seen, account, template)} if versions else {}
+        except ConfigError as gone:
+            past.notes.append(f"prompts not compared: {gone}")
+            return
+        for call in past.asked.values():
+            recorded = self._books.blob(call.prompt_hash)
+            computed = asked.get(call.prompt_id, "")
+            if recorded is not None and not (computed and recorded.startswith(computed)):
+                self._same(past, "prompt", recorded, computed)
 
     def _text(self, reply_hash: str) -> str:
         text = self._books.blob(reply_hash)
@@ -365,49 +377,3 @@ class Replay:
             self._same(past, f"number of {part}", len(left), len(right))
         for one, other in zip(left, right, strict=False):
             self._same(past, part, one, other)
-
-
-@dataclass(frozen=True, slots=True)
-class RerunInputs:
-    """What a past cycle saw and stood on, ready to be put to another model, prompt or policy."""
-
-    mandate: Mandate
-    snapshot: Snapshot
-    seen: Seen
-    standing: Standing
-
-    @property
-    def offered(self) -> dict[str, Instrument]:
-        """What a model may name."""
-        return offered_in(self.snapshot, self.seen)
-
-    @property
-    def units(self) -> Units:
-        """The fixed units of the market."""
-        return UNITS[self.mandate.market]
-
-    def context(self, mandate: Mandate) -> PromptContext:
-        """The prompt's context under a mandate."""
-        return prompt_context(mandate, self.snapshot, self.seen, self.standing.account)
-
-    def view(self, mandate: Mandate) -> View:
-        """The rules' view under a mandate."""
-        return risk_view(mandate, self.snapshot, self.seen, self.standing)
-
-
-def rerun_inputs(books: Books, snapshots: Path, cycle_id: str, mandate_of: MandateOf) -> RerunInputs:
-    """The inputs of a past cycle; raises DataError for one that never froze a snapshot."""
-    history = books.cycle(cycle_id)
-    frozen = books.snapshot_of(cycle_id)
-    if history is None or frozen is None:
-        raise DataError(f"cycle {cycle_id} froze no snapshot to ask about")
-    desk, claimed = history.cycle.desk, history.cycle
-    replay = Replay(books, snapshots, desk, mandate_of)
-    fold, mandate = replay.standing_at(cycle_id, claimed.config_hash)
-    snapshot = read(snapshots, frozen.hash)
-    previous = calendar(mandate.market).previous_session(claimed.trading_day)
-    seen = analyze(snapshot, mandate, fold.book.account, previous)
-    standing = Standing(
-        fold.book.account, fold.book.working, fold.trading_state, fold.equity_day_start, fold.equity_peak, fold.past
-    )
-    return RerunInputs(mandate, snapshot, seen, standing)

@@ -262,7 +262,8 @@ def _parser() -> argparse.ArgumentParser:
 
     init = add("init", "write a commented kanpan.toml")
     init.add_argument("--preset", default="demo", choices=("demo", "local", "deepseek"))
-    add("doctor", "check configuration, keys, calendars, data, ledger, terminal and models; say how to mend each")
+    doctor = add("doctor", "check configuration, keys, calendars, data, ledger, terminal and models; say how to mend each")
+    doctor.add_argument("--feeds", action="store_true", help="ask every live source for one price too")
     cycle = add("cycle", "one cycle now; prints the cycle record")
     cycle.add_argument("desk_name", nargs="?", metavar="DESK")
     for name, text in (
@@ -289,7 +290,7 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("cycle_id", metavar="CYCLE")
     rerun.add_argument("--model", metavar="M")
     rerun.add_argument("--prompt", metavar="P")
-    prompts = add("prompts", "prompt templates: the built-in ones and your own, every version kept, one in force (--lang says which)")
+    prompts = add("prompts", "prompt templates (of the language --lang): the built-in and your own, every version kept, one in force")
     prompts.add_argument("action", choices=("list", "show", "diff", "save", "activate"))
     prompts.add_argument("what", nargs="?", default="", metavar="ID|FILE", help="a template's id; for save, a file with a template")
     prompts.add_argument("number", nargs="?", type=int, metavar="N", help="a version; 0 is the built-in one")

@@ -17,8 +17,9 @@ from engine.core.errors import ConfigError, KanpanError, OutsideError
 from engine.core.text import safe_text
 from engine.core.units import PPM, from_units, plain
 from engine.cycle import Mandate
-from engine.replay import Replay, rerun_inputs
+from engine.replay import Replay
 from engine.reports.record import order_record, units_of
+from engine.rerun import rerun_inputs
 from engine.store import Books, ModelCall, books
 from tui.table import document, table
 from tui.verbs import desk_of, find_cycle, print_line
@@ -54,13 +55,16 @@ def recorded_mandate(desk: str, text: str) -> Mandate:
 def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
     if bool(arguments.cycle_id) == bool(arguments.every):
         raise ConfigError("name one CYCLE or say --all")
+    from engine.llm import PromptLibrary
+
+    library = PromptLibrary(settings.home / "prompts")
     with books(settings.home) as view:
         name = find_cycle(view, arguments.cycle_id) if arguments.cycle_id else ""
         history = view.cycle(name) if name else None
         if name and history is None:
             raise ConfigError(f"no cycle {name}; `kanpan cycles` lists them")
         desk = history.cycle.desk if history is not None else desk_of(arguments, settings)
-        results = list(Replay(view, settings.home / "snapshots", desk, recorded_mandate).run(name))
+        results = list(Replay(view, settings.home / "snapshots", desk, recorded_mandate, library.of_version).run(name))
     differing = [result for result in results if result.differences]
     computed = [result for result in results if not result.skipped]
     if settings.as_json:
@@ -74,6 +78,8 @@ def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
                 print_line(f"    computed  {_cut(one.computed, one.recorded)}")
         for reason, count in Counter(result.skipped for result in results if result.skipped).items():
             print_line(f"{count} not computed: {reason}")
+        for note, count in Counter(note for result in results for note in result.notes).items():
+            print_line(f"{count} with {note}")
         print_line(
             f"{len(computed)} cycles replayed, {len(differing)} differ, {len(results) - len(computed)} had nothing to compute"
         )
@@ -95,7 +101,7 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
     from engine.building import build_named_model
     from engine.cycle.asking import heard
     from engine.cycle.deciding import Abstained, conclude, questions, reader
-    from engine.llm import Deaf, ask_side_by_side
+    from engine.llm import Deaf, PromptLibrary, ask_side_by_side
     from engine.risk import judge
 
     with books(settings.home) as view:
@@ -110,7 +116,7 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
     try:
         models = [build_named_model(model, settings.config, settings.environ, SystemClock(), closers) for model in wanted]
         basis = (mandate, inputs.snapshot, inputs.seen, inputs.standing.account)
-        asked = questions(*basis)
+        asked = questions(*basis, PromptLibrary(settings.home / "prompts").template)
         answers = ask_side_by_side(
             models, asked, reader(inputs.offered), deadline_s=mandate.deadline_s, listener=Deaf(), cancelled=threading.Event()
         )

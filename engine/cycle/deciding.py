@@ -19,7 +19,7 @@ from engine.core.units import PPM
 from engine.cycle import strategist
 from engine.cycle.asking import Heard, ask
 from engine.cycle.benchmarks import benchmark
-from engine.cycle.fusing import channel_questions, conclude_fusion
+from engine.cycle.fusing import FAST, SLOW, channel_questions, conclude_fusion
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.steps import OWN_TRIGGERS, Seen, instruments_in, offered_in, own_decisions, prompt_context
 from engine.llm import (
@@ -81,6 +81,11 @@ def questions(
             return (strategist.question(mandate, snapshot, seen, account, template),)
         case _:
             return ()
+
+
+def templates_of(mandate: Mandate) -> tuple[str, ...]:
+    """The templates that the desk's strategy asks with, by id."""
+    return {"panel": (mandate.prompt_id,), "fusion": (SLOW, FAST), "rules": (strategist.RULES_PROMPT,)}.get(mandate.strategy, ())
 
 
 def conclude(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard]) -> Made:

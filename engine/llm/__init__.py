@@ -1,7 +1,7 @@
 """Models behind one protocol: providers, prompts, strict replies, cost."""
 
 from engine.llm.evidence import Evidence, check_evidence, check_view, figures_of
-from engine.llm.library import PromptLibrary
+from engine.llm.library import PromptLibrary, shipped
 from engine.llm.model import Model, Prompt, Reply, Turn, Usage, continued, make_prompt
 from engine.llm.offline import OfflineModel
 from engine.llm.panel import Answer, Call, Deaf, Judged, Listener, Silence, ask_panel, ask_side_by_side
@@ -55,4 +55,5 @@ __all__ = [
     "parse_reply",
     "parse_views",
     "render",
+    "shipped",
 ]

@@ -20,6 +20,17 @@ MAX_TEMPLATE_BYTES = 64 * 1024
 MAX_VERSIONS = 9_999
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _LANGUAGE = re.compile(r"[a-z]{2}")
+_MINE = "user-"
+
+
+def shipped(template_id: str, language: str, version: str) -> PromptTemplate:
+    """The built-in template, if it still is of `version`; ConfigError where it is another one by now, or none."""
+    template = builtin(template_id, language)
+    if template.version != version:
+        raise ConfigError(
+            f"prompt {template_id}.{language} version {version} is no longer there; this program has {template.version}"
+        )
+    return template
 
 
 class PromptLibrary:
@@ -35,7 +46,26 @@ class PromptLibrary:
             return builtin(template_id, language)
         name = f"{version:04d}.md"
         template = read_template(self.text(template_id, language, version), f"prompts/{template_id}.{language}/{name}")
-        return replace(template, version=f"user-{version:04d}")
+        return replace(template, version=f"{_MINE}{version:04d}")
+
+    def of_version(self, template_id: str, language: str, version: str) -> PromptTemplate:
+        """The template as it was when a prompt said `version`: a person's `user-0003`, else the built-in one.
+
+        Raises ConfigError where that version is no longer there.
+        """
+        if not version.startswith(_MINE):
+            return shipped(template_id, language, version)
+        number = version.removeprefix(_MINE)
+        text = self.text(template_id, language, int(number) if number.isdecimal() else -1)
+        return replace(read_template(text, f"prompts/{template_id}.{language}/{number}.md"), version=version)
+
+    def names(self) -> list[tuple[str, str]]:
+        """(id, language) of every template there is, built in or a person's own."""
+        own = self._directory.iterdir() if self._directory.is_dir() else ()
+        found = [path.name for path in own if path.is_dir()]
+        found += [entry.name.removesuffix(".md") for entry in files("engine.llm").joinpath("templates").iterdir()]
+        parts = (name.rpartition(".") for name in found)
+        return sorted({(head, tail) for head, _, tail in parts if _NAME.fullmatch(head) and _LANGUAGE.fullmatch(tail)})
 
     def versions(self, template_id: str, language: str) -> list[int]:
         """The numbers of a person's versions, oldest first."""

@@ -15,7 +15,8 @@ from engine.core.decision import VerdictResult
 from engine.core.errors import DataError
 from engine.cycle import Mandate
 from engine.engine import Engine
-from engine.replay import Replay, Replayed, rerun_inputs
+from engine.replay import Replay, Replayed
+from engine.rerun import rerun_inputs
 from engine.risk import judge
 from engine.store import books
 
