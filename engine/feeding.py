@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -62,16 +63,24 @@ def live_tape(name: str, desk: DeskConfig, world: World, since: datetime | None,
     """
     if not isinstance(world.clock, WallClock):
         raise ConfigError(f"desk.{name}.feed: {desk.feed[0]} is live and needs a clock that goes")
-    fetcher = Fetcher(world.config.feeds.settings(world.environ), resolve=stand_ins(world.environ.get(VARIABLE, "")))
+    clock = world.clock
+    fetcher = Fetcher(
+        world.config.feeds.settings(world.environ),
+        resolve=stand_ins(world.environ.get(VARIABLE, "")),
+        monotonic=clock.monotonic,
+        sleep=_sleeping(clock),
+    )
 
     def switched(fact: SourceSwitched) -> None:
         params = (("kind", fact.kind.value), ("before", fact.before), ("after", fact.after), ("reason", fact.reason[:160]))
         told("FEED_SWITCHED", params)
 
     lists = world.home / LISTS
-    ladder = build_ladder(desk.market, desk.feed, fetcher, lists=lists, sample=sample_dir(), observer=switched)
+    ladder = build_ladder(
+        desk.market, desk.feed, fetcher, lists=lists, sample=sample_dir(), observer=switched, monotonic=clock.monotonic
+    )
     store = MarketStore.open(world.home, desk.market)
-    now = world.clock.now()
+    now = clock.now()
     try:
         listed = _instruments(desk, ladder, store, now)
     except KanpanError:
@@ -95,13 +104,25 @@ def live_tape(name: str, desk: DeskConfig, world: World, since: datetime | None,
         listed,
         ladder,
         history,
-        world.clock,
+        clock,
         pace,
         told=told,
         best=lineup(desk.market, desk.feed).quotes[0].name,
         since=since,
     )
     return tape, fetcher
+
+
+def _sleeping(clock: WallClock) -> Callable[[float], None]:
+    """How the fetcher waits for its turn: on the same clock as everything else of the desk."""
+    never = threading.Event()
+
+    def sleep(seconds: float) -> None:
+        until = clock.monotonic() + seconds
+        while (left := until - clock.monotonic()) > 0:
+            clock.wait_until(clock.now() + timedelta(seconds=left), never)
+
+    return sleep
 
 
 def _instruments(desk: DeskConfig, ladder: Ladder, store: MarketStore, now: datetime) -> tuple[Instrument, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
@@ -24,6 +25,10 @@ class WallClock(Clock, Protocol):
         """Return at `at`, or once `woken` is set, or earlier: whoever waits looks at the clock again."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds that never go back, whatever is done to the clock; only differences mean anything."""
+        ...
+
 
 class SystemClock:
     """The machine's clock; the only place in the engine that reads it."""
@@ -35,6 +40,10 @@ class SystemClock:
     def wait_until(self, at: datetime, woken: threading.Event) -> None:
         """Sleep no longer than a second at a time: a sleep does not notice that the clock was set or the machine suspended."""
         woken.wait(min(max(0.0, (at - self.now()).total_seconds()), LONGEST_WAIT_S))
+
+    def monotonic(self) -> float:
+        """The machine's own count of seconds."""
+        return time.monotonic()
 
 
 class SimulatedClock:

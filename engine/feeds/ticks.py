@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -39,7 +39,7 @@ def said_at(table: pl.DataFrame, arrived: datetime) -> datetime:
     A source that lags says so in its rows; what arrived just now may still be old.
     """
     newest = table["known_at"].max()
-    return min(newest, arrived) if isinstance(newest, datetime) else arrived
+    return min(newest.astimezone(UTC), arrived) if isinstance(newest, datetime) else arrived
 
 
 def rows(table: pl.DataFrame, at: datetime) -> dict[str, Quote]:
