@@ -6,7 +6,7 @@ Nothing here trades differently from a desk at work; the same orders come out be
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.backtest.result import Close, Result, measure
+from engine.backtest.scratch import scratch
 from engine.backtest.trades import round_trips
 from engine.core.clock import SimulatedClock
 from engine.core.decision import Decision
@@ -67,14 +68,14 @@ def backtest(
     or gave no session.
     """
     stop = cancelled or threading.Event()
-    with tempfile.TemporaryDirectory(prefix="kanpan-backtest-") as scratch:
-        ledger = Ledger.open(Path(scratch), clock=SimulatedClock(_EPOCH))
+    with scratch() as place:
+        ledger = Ledger.open(Path(place), clock=SimulatedClock(_EPOCH))
         try:
             equipment = Equipment(
                 ledger=ledger,
                 tape=tape,
                 models=tuple(models),
-                snapshots=Path(scratch) / "snapshots",
+                snapshots=Path(place) / "snapshots",
                 wall=SimulatedClock(_EPOCH),
                 observer=Silent(),
                 halted_outside=lambda: False,
@@ -99,6 +100,7 @@ def _carry(desk: Desk, stop: threading.Event) -> None:
         if due is None:
             return
         desk.step(due)
+        shutil.rmtree(desk.equipment.snapshots, ignore_errors=True)  # nobody replays a simulation, and they would fill the disk
     raise DataError(f"the backtest took more than {MAX_STEPS} instants")
 
 

@@ -28,6 +28,7 @@ from engine.core.journal import (
 )
 from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
 from engine.core.person import ConfirmAsked, OrderAnswered
+from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.store import views
 from engine.store.codec import decode, stamp
 from engine.store.retention import old_texts
@@ -203,6 +204,12 @@ class Books:
         if not found:
             return None
         return VerdictsGiven(cycle_id, found[0].desk, tuple(verdict for batch in found for verdict in batch.verdicts))
+
+    def strategies(self, desk: str) -> tuple[StrategyProposed | StrategyJudged, ...]:
+        """Every strategy written for a desk and every ruling on one, oldest first."""
+        query = "SELECT j.seq, j.at, j.kind, j.payload FROM events e JOIN journal j USING (seq) WHERE e.desk = ?"
+        found = (entry.record for entry in self._entries(f"{query} AND e.code LIKE 'STRATEGY_%' ORDER BY e.seq", desk))
+        return tuple(record for record in found if isinstance(record, StrategyProposed | StrategyJudged))
 
     def confirmation(self, cycle_id: str) -> tuple[ConfirmAsked | OrderAnswered, ...]:
         """What a person was asked about the orders of a cycle, then each answer; empty where nobody was asked."""
