@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from engine.config import Config, DeskConfig, ModelConfig, secret
+from engine.config.budget import BudgetConfig
 from engine.core.clock import Clock
 from engine.core.errors import ConfigError
 from engine.core.units import PPM, UNITS, to_units
-from engine.cycle import Mandate
-from engine.exchange import FeeSchedule
+from engine.cycle import Budget, Mandate, Purse
+from engine.cycle.budget import NOBODY, PERIODS, SCALE
+from engine.exchange import FeeSchedule, calendar
 from engine.feeds.replay import ReplayTape
 from engine.feeds.sim import SimTape
 from engine.feeds.tape import Tape
@@ -56,6 +58,13 @@ _COUNTS = (
 )  # fmt: skip
 
 
+def budget_of(settings: BudgetConfig) -> Budget | None:
+    """A desk's budget in exact numbers; None where it has no limit at all. Raises ValueError for an amount finer than 1e-12."""
+    given = {period: getattr(settings, period) for period in PERIODS}
+    limits = {period: to_units(amount, SCALE) for period, amount in given.items() if amount is not None}
+    return Budget(settings.currency, limits, settings.ladder, settings.unknown == "deny") if limits else None
+
+
 def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
     """A desk's configuration in exact numbers; raises ConfigError where an amount is finer than the market's money."""
     units = UNITS[desk.market]
@@ -84,6 +93,7 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
             minimum=to_units(desk.fees.commission_min, units.money),
             all_in=desk.fees.all_in,
         )
+        budget = budget_of(desk.budget)
     except ValueError as error:
         raise ConfigError(f"desk.{name}: {error}") from None
     if cash <= 0:
@@ -111,7 +121,28 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
         max_age_s=desk.live.max_age_s if desk.is_live else 0,
         fusion=desk.fusion.exact(desk.market),
         gate=desk.rules.policy(),
+        budget=budget,
     )
+
+
+def build_panel(
+    desk: DeskConfig, config: Config, environ: Mapping[str, str], clock: Clock, closers: list[Closer], *, pace_s: float = 0.0
+) -> tuple[Model, ...]:
+    """The models of a desk's panel, in their order; none where its strategy asks none."""
+    if desk.strategy == "baseline":
+        return ()
+    return tuple(build_named_model(name, config, environ, clock, closers, pace_s=pace_s) for name in desk.models)
+
+
+def build_purse(
+    mandate: Mandate, desk: DeskConfig, config: Config, environ: Mapping[str, str], clock: Clock, closers: list[Closer]
+) -> Purse | None:
+    """A desk's money for its models, with those of the ladder that are not on its panel; None where it has no limit."""
+    if mandate.budget is None:
+        return None
+    names = [name for name in mandate.budget.ladder if name != NOBODY and name not in desk.models]
+    reserve = [build_named_model(name, config, environ, clock, closers) for name in names]
+    return Purse(mandate.desk, mandate.budget, reserve, calendar(mandate.market).zone)
 
 
 def model_spec(name: str, settings: ModelConfig, key: str) -> ModelSpec:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.backtest import try_strategy
-from engine.building import Closer, build_named_model, build_tape, mandate_of
+from engine.building import Closer, build_panel, build_purse, build_tape, mandate_of
 from engine.commands import Commands, halt_file
 from engine.config import Config, DeskConfig
 from engine.core.clock import Clock, WallClock
@@ -29,6 +29,7 @@ from engine.feeds.tape import Tape
 from engine.llm import PromptLibrary
 from engine.publish import DeskFace, Publisher
 from engine.retention import cut_offs, let_go
+from engine.shadows import Shadows, Supplies
 from engine.state import State
 from engine.store import Ledger
 from engine.watching import Monitor, Voice
@@ -86,6 +87,7 @@ class Engine:
         self._ledger: Ledger | None = None
         self._commands: Commands | None = None
         self._alarm: Alarm | None = None
+        self._shadows: Shadows | None = None
         self._tidied = date.min
         self._tidying: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -119,6 +121,8 @@ class Engine:
             if first is not None:
                 runner.post(first)
             runner.start()
+        if self._shadows is not None:
+            self._shadows.start()
         self._tidy_daily()
 
     def command(self, verb: str, desk: str, argument: str = "") -> str:
@@ -140,8 +144,10 @@ class Engine:
             runner.stop()
         for cancelled in self._cancelled.values():
             cancelled.set()
+        if self._shadows is not None:
+            self._shadows.stop()
         joined = [runner.join(max(0.05, deadline - time.monotonic())) for runner in self._runners.values()]
-        ended = all(joined)
+        ended = all(joined) and (self._shadows is None or self._shadows.join(deadline))
         if self._commands is not None:
             self._commands.stop()
         if self._monitor is not None:
@@ -172,14 +178,7 @@ class Engine:
                 library.template(prompt, self._language)
             except ConfigError as error:
                 raise ConfigError(f"desk.{name}.prompt: {error}") from None
-        models = (
-            tuple(
-                build_named_model(model, self.config, self._environ, self._clock, self._closers, pace_s=self._pace_s)
-                for model in desk.models
-            )
-            if desk.strategy != "baseline"
-            else ()
-        )
+        models = build_panel(desk, self.config, self._environ, self._clock, self._closers, pace_s=self._pace_s)
         with ledger.reader() as books:
             resume = resume_point(books, name)
             known = any(book.desk == name for book in books.desks())
@@ -189,18 +188,21 @@ class Engine:
         tape = self._tape(name, desk, resume)
         live = self._live.get(name)
         cancelled = self._cancelled[name] = threading.Event()
+        halted = halt_file(self.home).exists
+        led, observer = self._beside(ledger).beside(name, desk, tape, self._publisher, cancelled=cancelled, halted_outside=halted)
         equipment = Equipment(
             ledger=ledger,
-            tape=tape,
+            tape=led,
             models=models,
             snapshots=self.home / "snapshots",
             wall=self._clock,
-            observer=self._publisher,
-            halted_outside=halt_file(self.home).exists,
+            observer=observer,
+            halted_outside=halted,
             cancelled=cancelled,
             newest=live.newest if live is not None else None,
             gate=try_strategy,
             template=library.template,
+            purse=build_purse(mandate, desk, self.config, self._environ, self._clock, self._closers),
         )
         worker = Desk(mandate, equipment)
         face = DeskFace(
@@ -248,6 +250,12 @@ class Engine:
         self._closers.append(fetcher)
         return tape
 
+    def _beside(self, ledger: Ledger) -> Shadows:
+        if self._shadows is None:
+            alike = Supplies(self.config, self.home, ledger, self._clock, self._environ, self._language, self._closers)
+            self._shadows = Shadows(alike, failed=self._shadow_failed, idle=self._all_drained)
+        return self._shadows
+
     # -- what happens -----------------------------------------------------------------------------------------------------
 
     def _noted(self, name: str, code: str, params: tuple[tuple[str, str], ...]) -> None:
@@ -265,8 +273,18 @@ class Engine:
             self._publisher.status(name, replay_finished=True, next_slot=None)
             self._publisher.event(name, "REPLAY_FINISHED")
         self._draining.add(name)
-        if self._draining >= set(self._runners):
+        if self._shadows is not None:
+            self._shadows.rest(name)
+        self._all_drained()
+
+    def _all_drained(self) -> None:
+        """The desks have run out, and their shadows have caught up with them."""
+        if self._draining >= set(self._runners) and (self._shadows is None or self._shadows.idle):
             self.drained.set()
+
+    def _shadow_failed(self, desk: str, shadow: str, reason: str) -> None:
+        if not self.stopped.is_set():
+            self._publisher.event(desk, "SHADOW_FAILED", ("shadow", shadow), ("reason", reason))
 
     def _desk_ended(self, name: str, reason: str) -> None:
         if reason:
@@ -276,8 +294,11 @@ class Engine:
             self._publisher.alert(name, Severity.CRITICAL, "DESK_FAILED", ("reason", reason))
             self.state.edge("stopped")
         self._draining.add(name)
-        if reason or self._draining >= set(self._runners):
+        if self._shadows is not None:
+            self._shadows.rest(name)
+        if reason:
             self.drained.set()
+        self._all_drained()
 
     def _beat(self, drift_s: float) -> None:
         """Once a second: what the status rows say of time, and whether the machine slept or its clock was set."""

@@ -57,7 +57,7 @@ def examine(settings: Settings) -> Iterator[Line]:
 def _models(settings: Settings) -> Iterator[Line]:
     from engine.building import model_spec
 
-    for name in sorted({model for desk in settings.config.desk.values() for model in desk.models}):
+    for name in sorted({model for desk in settings.config.desk.values() for model in desk.named_models}):
         model = settings.config.model_named(name)
         check = f"model {name}"
         if model.provider == "offline":

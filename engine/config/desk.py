@@ -9,12 +9,14 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from engine.config.budget import BudgetConfig
 from engine.config.fusion import FusionConfig
 from engine.config.live import FEEDS, RECORDED, LiveConfig, bars_of, feed_problem
 from engine.config.policy import FeePolicy, RiskPolicy
 from engine.config.rules import RulesPolicy
+from engine.config.shadow import MARK, Shadows, shadow_name_problem, shadows_field
 from engine.config.sim import SimConfig
 from engine.config.strict import Amount, Multiple, Strict
 from engine.core.units import UNITS, Market, to_units
@@ -77,6 +79,8 @@ class DeskConfig(Strict):
     risk: RiskPolicy = RiskPolicy()
     fusion: FusionConfig = FusionConfig()
     rules: RulesPolicy = RulesPolicy()
+    budget: BudgetConfig = BudgetConfig()
+    shadow: Shadows = shadows_field()
 
     @field_validator("schedule")
     @classmethod
@@ -157,9 +161,38 @@ class DeskConfig(Strict):
         """Whether the desk looks at a market that goes on by itself."""
         return self.feed[0] not in RECORDED
 
+    @model_validator(mode="after")
+    def _shadows(self) -> DeskConfig:
+        for name in self.shadow:
+            if problem := shadow_name_problem(name):
+                raise ValueError(problem)
+            try:
+                self.shadowed(name)
+            except ValidationError as error:
+                first = error.errors(include_input=False, include_url=False)[0]
+                where = ".".join(str(part) for part in ("shadow", name, *first["loc"]))
+                raise ValueError(f"{where}: {str(first['msg']).removeprefix('Value error, ')}") from None
+        return self
+
+    def shadowed(self, name: str) -> DeskConfig:
+        """The mandate of one of its shadows."""
+        return DeskConfig.model_validate(self.shadow[name].over(self.model_dump(mode="python")))
+
+    def family(self, desk: str) -> dict[str, DeskConfig]:
+        """The desk called `desk` and its shadows, by the names their records carry."""
+        return {desk: self} | {f"{desk}{MARK}{name}": self.shadowed(name) for name in self.shadow}
+
+    @property
+    def named_models(self) -> tuple[str, ...]:
+        """Every model the desk or a shadow of it may ask, the ladders of their budgets included; each once."""
+        own = (*self.models, *self.budget.models)
+        return tuple(dict.fromkeys((*own, *(name for shadow in self.shadow for name in self.shadowed(shadow).named_models))))
+
     def canonical(self) -> str:
-        """Canonical JSON of everything that decides, for the journal and its hash; it holds no secret."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        """Canonical JSON of everything that decides here, so not its shadows, for the journal and its hash; it holds no secret."""
+        return json.dumps(
+            self.model_dump(mode="json", exclude={"shadow"}), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
 
     def digest(self) -> str:
         """SHA-256 of `canonical()`."""

@@ -46,7 +46,7 @@ def load_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> C
     for name, desk in config.desk.items():
         if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", name):
             raise ConfigError(f"{where}:{_line_of(text, ('desk', name))} desk.{name}: a desk is named with a-z, 0-9, - and _")
-        for model in desk.models:
+        for model in desk.named_models:
             try:
                 config.model_named(model)
             except ConfigError as error:

@@ -31,12 +31,14 @@ from engine.core.journal import (
 from engine.core.order import OrderStatus
 from engine.core.past import Past
 from engine.core.text import safe_text
+from engine.cycle.affording import settle
 from engine.cycle.alerting import ended_alert, reconcile_alert, risk_alerts, state_alert
 from engine.cycle.comparing import compared
 from engine.cycle.confirming import late, propose, said_in, settled, void
 from engine.cycle.deciding import Abstained, decide
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
+from engine.cycle.shadowing import same_market, spoken, trading_state
 from engine.cycle.steps import (
     OWN_TRIGGERS,
     Seen,
@@ -67,6 +69,9 @@ class Scene:
 
     def write(self, records: Sequence[Record], *, key: str = "", blobs: Sequence[str] = ()) -> None:
         """Make records durable, then let the observer see them."""
+        records = spoken(self.mandate, records)
+        if not records:
+            return
         self.equipment.ledger.write(records, key=key, blobs=blobs)
         for record in records:
             self.past = self.past.after(record)
@@ -80,10 +85,11 @@ class Scene:
         """The account, the working orders and the desk's state as they are now; a HALT file is written down before it is obeyed."""
         desk = self.mandate.desk
         with self.equipment.ledger.reader() as books:
-            state = books.trading_state(desk).state
+            state = trading_state(books, self.mandate)
         if state is not TradingState.HALTED and self.equipment.halted_outside():
             state = TradingState.HALTED
-            self.write([TradingStateMoved(desk, state, "HALT file", "person")])
+            if not self.mandate.parent:
+                self.write([TradingStateMoved(desk, state, "HALT file", "person")])
         return Standing(self.broker.account(), self.broker.working(), state, self.equity_day_start, self.equity_peak, self.past)
 
     def escalated(self, equity: int, current: TradingState) -> list[Record]:
@@ -206,6 +212,8 @@ class _Running:
         scene = self.scene
         snapshot = scene.equipment.tape.snapshot(scene.now, sorted(scene.instruments), history_days=scene.mandate.history_days)
         digest = write(snapshot, scene.equipment.snapshots)
+        with scene.equipment.ledger.reader() as books:
+            same_market(books, scene.mandate, self.cycle_id, digest)
         self._step(CycleState.ANALYZING)
         return snapshot, digest
 
@@ -233,7 +241,8 @@ class _Running:
             scene.mandate, scene.equipment, self.cycle_id, self.trigger, snapshot, seen, scene.broker.account(), scene.past
         )
         batch = DecisionsMade(self.cycle_id, self.desk, made.decisions, made.rejected, made.checked)
-        self._step(CycleState.RISK, *made.records, batch)
+        told = settle(scene.equipment, self.cycle_id, scene.now)
+        self._step(CycleState.RISK, *made.records, batch, *told)
         return made.decisions
 
     def rule(self, snapshot: Snapshot, seen: Seen, decisions: Sequence[Decision]) -> Ruling:

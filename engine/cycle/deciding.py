@@ -17,6 +17,7 @@ from engine.core.journal import ItemRejected, Record
 from engine.core.past import Past
 from engine.core.units import PPM
 from engine.cycle import strategist
+from engine.cycle.affording import afford
 from engine.cycle.asking import Heard, ask
 from engine.cycle.benchmarks import benchmark
 from engine.cycle.fusing import FAST, SLOW, channel_questions, conclude_fusion
@@ -121,8 +122,9 @@ def decide(
         return _by_rules(mandate, equipment, cycle_id, snapshot, seen, account, past)
     asked = questions(mandate, snapshot, seen, account, equipment.template)
     read = reader(offered_in(snapshot, seen))
-    replies = ask(equipment, mandate.desk, cycle_id, equipment.models, asked, read, deadline_s=mandate.deadline_s)
-    if not replies:
+    panel = afford(mandate, equipment, cycle_id, snapshot.as_of, asked)
+    replies = ask(equipment, mandate.desk, cycle_id, panel, asked, read, deadline_s=mandate.deadline_s)
+    if not replies and panel:
         raise Abstained("no model")
     return conclude(mandate, snapshot, seen, account, replies)
 
@@ -135,8 +137,9 @@ def _by_rules(
     if strategist.asks_now(mandate, past, snapshot.trading_day):
         asked = questions(mandate, snapshot, seen, account, equipment.template)
         read = reader(offered_in(snapshot, seen))
-        replies = ask(equipment, mandate.desk, cycle_id, equipment.models, asked, read, deadline_s=mandate.deadline_s)
-        if not replies:
+        panel = afford(mandate, equipment, cycle_id, snapshot.as_of, asked)
+        replies = ask(equipment, mandate.desk, cycle_id, panel, asked, read, deadline_s=mandate.deadline_s)
+        if not replies and panel:
             raise Abstained("no model")
         _somebody(replies)
         proposed = strategist.proposals(mandate, cycle_id, past.proposals, seen.candidates, replies)

@@ -34,6 +34,7 @@ from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
 from engine.cycle.recovery import recover, resume_point
 from engine.cycle.schedule import next_slot
+from engine.cycle.shadowing import paused, spoken, trading_state
 from engine.cycle.steps import OWN_TRIGGERS, newest_bars, traded_today
 from engine.cycle.watching import look
 from engine.exchange import Phase, calendar, open_account
@@ -356,11 +357,11 @@ class Desk:
         if self.calendar.phase(slot) in _CANNOT_TRADE:
             return "SESSION_CLOSED"
         with self.equipment.ledger.reader() as books:
-            state = books.trading_state(self.mandate.desk).state
-            paused = books.paused(self.mandate.desk)
+            state = trading_state(books, self.mandate)
+            resting = paused(books, self.mandate)
         if state is TradingState.HALTED or self.equipment.halted_outside():
             return "STATE_HALTED"
-        return "PAUSED" if paused and trigger == "schedule" else ""
+        return "PAUSED" if resting and trigger == "schedule" else ""
 
     def _scene(self) -> Scene:
         day = self.trading_day if self.trading_day > date.min else self.calendar.local_day(self.now)
@@ -383,6 +384,9 @@ class Desk:
         self.equity_peak = max(self.equity_peak, equity)
 
     def _write(self, records: Sequence[Record], *, key: str = "", blobs: Sequence[str] = ()) -> None:
+        records = spoken(self.mandate, records)
+        if not records:
+            return
         self.equipment.ledger.write(records, key=key, blobs=blobs)
         for record in records:
             self.past = self.past.after(record)

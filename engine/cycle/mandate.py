@@ -14,6 +14,8 @@ from engine.core.journal import Record
 from engine.core.market import Quote
 from engine.core.units import Market
 from engine.cycle.approvals import Approvals
+from engine.cycle.budget import Budget
+from engine.cycle.purse import Purse
 from engine.exchange import FeeSchedule
 from engine.feeds.tape import SessionEvent, Tape
 from engine.llm import Model, TemplateOf, builtin
@@ -50,6 +52,9 @@ class Mandate:
     """How long a person has to answer for each cycle's orders, real seconds; 0 where orders leave by themselves."""
     max_age_s: int = 0
     """In continuous trading a quote confirmed longer ago than this is stale, seconds; 0 where the market waits (a replay)."""
+    parent: str = ""
+    """The desk that this one is a shadow of, '' for a desk that trades."""
+    budget: Budget | None = None
     rules: tuple[Rule, ...] = RULES
     protected: bool = True
     fusion: Fusion = field(default_factory=Fusion)
@@ -112,3 +117,4 @@ class Equipment:
     """Where prompts come from: a person's own before the built-in ones (llm/library.py)."""
     newest: Callable[[str], int] | None = None
     gate: Gate | None = None
+    purse: Purse | None = None

@@ -1,9 +1,10 @@
-"""One feed for a desk and its shadows: the desk leads, the shadows follow behind it on the same events and the same snapshots.
+"""One market for a desk and its shadows: the desk leads and never waits; a shadow follows, never ahead, and sees what its desk saw.
 
-tape ──► SharedTape (the trading desk's, never waits) ──events, snapshots──► FollowingTape (a shadow's, waits for its leader)
+tape ──► SharedTape (the trading desk's) ──horizon──► PacedTape      a shadow's own replay of the same past
+                                         └─horizon, events, snapshots──► FollowingTape   a shadow on the desk's one live feed
 
-A follower is never ahead of its leader. What the leader froze at an instant the follower is given as it is, the same object; only
-where the leader froze nothing then does the follower make its own picture, of what it was given.
+A live instant cannot be asked for twice: what the leader froze then a follower is given as it is, the same object; only where the
+leader froze nothing does the follower make its own picture, of what it was given.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ MOST_BEHIND = 500_000
 """A follower with more events than this before it is let go: a market is not kept in memory for a model that never answers."""
 PATIENCE_S = 30.0
 """A leader that has reached an instant freezes it within this, or not at all."""
-_LOOK_S = 0.25
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 Frozen = Callable[[datetime], Snapshot | None]
@@ -42,10 +42,10 @@ class _Led:
     condition: threading.Condition = field(default_factory=threading.Condition)
     horizon: datetime = _NEVER
     left: datetime = _NEVER
-    following: datetime | None = None
+    closed: bool = False
     taken: OrderedDict[tuple[datetime, tuple[str, ...], int], Snapshot] = field(default_factory=OrderedDict)
     followers: list[FollowingTape] = field(default_factory=list)
-    closed: bool = False
+    moved: Callable[[], None] = lambda: None
 
 
 class SharedTape:
@@ -53,7 +53,7 @@ class SharedTape:
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
-        self._led = _Led(following=tape.next_at())
+        self._led = _Led()
 
     @property
     def source(self) -> str:
@@ -65,14 +65,22 @@ class SharedTape:
         self._tape.source = value
 
     def follow(self, frozen: Frozen = lambda as_of: None) -> FollowingTape:
-        """A tape behind this one; made before the leader first advances."""
+        """A tape behind this one, on its events; made before the leader first advances."""
         follower = FollowingTape(self._tape, self._led, frozen)
         with self._led.condition:
             self._led.followers.append(follower)
         return follower
 
+    def pace(self, tape: Tape) -> PacedTape:
+        """Another replay of the same past, held behind this one."""
+        return PacedTape(tape, self._led)
+
+    def listen(self, moved: Callable[[], None]) -> None:
+        """Have `moved` called after each move of the leader; it must return at once."""
+        self._led.moved = moved
+
     def close(self) -> None:
-        """Those who wait for the leader wait no longer: their tapes have ended."""
+        """Nobody waits for a picture of the leader's any longer."""
         with self._led.condition:
             self._led.closed = True
             self._led.condition.notify_all()
@@ -91,15 +99,11 @@ class SharedTape:
             self._led.left = self._led.horizon
             self._led.condition.notify_all()
         events = self._tape.advance(to)
-        following = self._tape.next_at()
         with self._led.condition:
             self._led.horizon = max(self._led.horizon, to)
-            self._led.following = following
             for follower in self._led.followers:
                 follower.given(events)
-            self._led.condition.notify_all()
-        for follower in self._led.followers:
-            follower.wake()
+        self._led.moved()
         return events
 
     def snapshot(self, as_of: datetime, symbols: Sequence[str], *, history_days: int) -> Snapshot:
@@ -113,28 +117,50 @@ class SharedTape:
         return taken
 
 
+class PacedTape:
+    """A replay of its own, in a shadow's thread, whose next instant is never one that the leader has not reached."""
+
+    def __init__(self, tape: Tape, led: _Led) -> None:
+        self.source = tape.source
+        self._tape = tape
+        self._led = led
+        self._at = _NEVER
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        """What the tape can quote, sorted by symbol."""
+        return self._tape.instruments()
+
+    def next_at(self) -> datetime | None:
+        """When something happens next, no later than the leader is; None where it has ended or caught up."""
+        with self._led.condition:
+            horizon = self._led.horizon
+        following = self._tape.next_at()
+        return min(horizon, following) if following is not None and horizon > self._at else None
+
+    def advance(self, to: datetime) -> list[TapeEvent]:
+        """Every event not yet given with known_at <= `to`, oldest first."""
+        self._at = max(self._at, to)
+        return self._tape.advance(to)
+
+    def snapshot(self, as_of: datetime, symbols: Sequence[str], *, history_days: int) -> Snapshot:
+        """The market as it could be known at `as_of`: a replay freezes the same however often it is asked."""
+        return self._tape.snapshot(as_of, symbols, history_days=history_days)
+
+
 class FollowingTape:
-    """A Tape behind a leader. `advance` and `snapshot` belong to the shadow's thread and wait there; nobody waits for them."""
+    """A Tape on its leader's events, in a shadow's thread; `snapshot` may wait for the leader's, and nobody waits for it."""
 
     def __init__(self, tape: Tape, led: _Led, frozen: Frozen) -> None:
         self.source = tape.source
         self._tape = tape
         self._led = led
         self._frozen = frozen
+        self._at = _NEVER
         self._pending: deque[TapeEvent] = deque()
         self._lost = False
         self._quotes: dict[str, Quote] = {}
         self._last: Snapshot | None = None
         self._day = date.min
-        self._wake: Callable[[], None] = lambda: None
-
-    def listen(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called after the leader has moved."""
-        self._wake = wake
-
-    def wake(self) -> None:
-        """The leader has moved."""
-        self._wake()
 
     def given(self, events: Sequence[TapeEvent]) -> None:
         """The leader's events; called under its lock, and never waits."""
@@ -149,20 +175,19 @@ class FollowingTape:
         return self._tape.instruments()
 
     def next_at(self) -> datetime | None:
-        """When the next event becomes known, as far as the leader knows; None when the leader's tape has ended."""
+        """When something happens next, no later than the leader is; None where it has caught up."""
         with self._led.condition:
-            if self._led.closed:
+            if self._led.horizon <= self._at:
                 return None
-            return self._pending[0].at if self._pending else self._led.following
+            return min(self._led.horizon, self._pending[0].at) if self._pending else self._led.horizon
 
     def advance(self, to: datetime) -> list[TapeEvent]:
-        """Every event not yet given with known_at <= `to`, once the leader has been there; raises DataError when too far behind."""
+        """Every event not yet given with known_at <= `to`; raises DataError once the shadow is too far behind to go on."""
+        self._at = max(self._at, to)
+        events: list[TapeEvent] = []
         with self._led.condition:
-            while self._led.horizon < to and not self._led.closed:
-                self._led.condition.wait(_LOOK_S)
             if self._lost:
                 raise DataError(f"the shadow fell more than {MOST_BEHIND} events behind its desk")
-            events: list[TapeEvent] = []
             while self._pending and self._pending[0].at <= to:
                 events.append(self._pending.popleft())
         for event in events:
@@ -185,10 +210,8 @@ class FollowingTape:
     def _leaders(self, as_of: datetime, symbols: tuple[str, ...], history_days: int) -> Snapshot | None:
         key = as_of, symbols, history_days
         with self._led.condition:
-            passed = self._led.condition.wait_for(
-                lambda: key in self._led.taken or self._led.left >= as_of or self._led.closed, PATIENCE_S
-            )
-            return self._led.taken.get(key) if passed else None
+            self._led.condition.wait_for(lambda: key in self._led.taken or self._led.left >= as_of or self._led.closed, PATIENCE_S)
+            return self._led.taken.get(key)
 
     def _own(self, as_of: datetime, symbols: Sequence[str], last: Snapshot) -> Snapshot:
         """The last picture, carried on by the rows since; its bars are those that were known then."""

@@ -22,7 +22,7 @@ import httpx
 from engine.core.clock import Clock
 from engine.llm.completion import Answer
 from engine.llm.model import CANCELLED, TIMEOUT, TOO_LARGE, Prompt, Reply, error
-from engine.llm.price import Price, cost
+from engine.llm.price import Price, cost, estimate
 from engine.llm.redact import StreamRedactor, detail
 from engine.llm.wire import Wire
 
@@ -92,6 +92,13 @@ class OpenAIModel:
     def structured(self) -> str:
         """The rung in use: json_schema, json_object, tool or plain. It only ever goes down, on the endpoint's own refusal."""
         return _LADDER[self._rung]
+
+    def ceiling(self, prompt: Prompt) -> tuple[str, str]:
+        """The most that one call with this prompt costs at this hour's price, and its currency; ("0", "") without a price."""
+        price = self._endpoint.price
+        if price is None:
+            return "0", ""
+        return estimate(prompt, self._endpoint.max_tokens, price.at(self._clock.now())), price.currency
 
     def __repr__(self) -> str:
         return f"OpenAIModel({self._endpoint.name!r}, {self._endpoint.base_url!r}, {self._endpoint.model!r})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Protocol, runtime_checkable
 
 from engine.llm.model import Prompt, Usage
 
@@ -41,6 +42,15 @@ class Price:
         local = moment.astimezone(BEIJING)
         busy = local.weekday() < 5 and (9 <= local.hour < 12 or 14 <= local.hour < 18)
         return self.peak if busy else self.rates
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A model that can say beforehand what asking it may cost."""
+
+    def ceiling(self, prompt: Prompt) -> tuple[str, str]:
+        """The most that one call with this prompt costs, as a decimal string, and its currency; ("0", "") without a price."""
+        ...
 
 
 def cost(usage: Usage, rates: Rates) -> str:

@@ -21,6 +21,7 @@ from engine.core.journal import (
     DecisionsMade,
     ModelAsked,
     ModelReplied,
+    Noted,
     Severity,
     SnapshotFrozen,
     TradingState,
@@ -33,7 +34,7 @@ from engine.store import views
 from engine.store.codec import decode, stamp
 from engine.store.retention import old_texts
 from engine.store.schema import TABLES
-from engine.store.views import AlertBook, CycleBook, CycleHistory, DeskBook, EquityMark, ModelCall, OrderBook, Standing
+from engine.store.views import AlertBook, CycleBook, CycleHistory, DeskBook, EquityMark, ModelCall, ModelCost, OrderBook, Standing
 
 R = TypeVar("R")
 MAX_ROWS = 10_000
@@ -225,6 +226,21 @@ class Books:
             elif isinstance(entry.record, ModelReplied):
                 replied[entry.record.call] = entry.record, entry.at
         return tuple(ModelCall(*asked[call], *replied.get(call, (None, None))) for call in sorted(asked))
+
+    def model_costs(self, desk: str, *, after: int = 0, since: str = "") -> tuple[ModelCost, ...]:
+        """What the desk's model calls cost, in the order of their asking: those asked after journal number `after`, of cycles
+        whose slot is not before `since` (as `stamp` writes it)."""
+        query = (
+            "SELECT m.asked_seq, m.cycle_id, c.slot, m.provider, m.model, m.cost, m.currency FROM model_calls m "
+            "JOIN cycles c USING (cycle_id) WHERE m.desk = ? AND m.asked_seq > ? AND c.slot >= ? ORDER BY m.asked_seq"
+        )
+        return tuple(ModelCost(r[0], r[1], _at(r[2]), *r[3:]) for r in self._all(query, desk, after, since))
+
+    def noted(self, desk: str, *codes: str) -> tuple[Noted, ...]:
+        """The facts noted of a desk under these codes, oldest first."""
+        query = f"SELECT code, params FROM events WHERE desk = ? AND code IN ({', '.join('?' * len(codes))}) ORDER BY seq"
+        found = self._all(query, desk, *codes)
+        return tuple(Noted(desk, code, tuple((name, value) for name, value in json.loads(params))) for code, params in found)
 
     # People --------------------------------------------------------------------------------------------------------------------
 

@@ -108,6 +108,19 @@ class ModelCall:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCost:
+    """What one model call cost, as it was told: a decimal string in `currency`, '' where none is known. `slot` is its cycle's."""
+
+    asked_seq: int
+    cycle_id: str
+    slot: datetime
+    provider: str
+    model: str
+    cost: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class EquityMark:
     """A point of the equity curve, in money units."""
 
