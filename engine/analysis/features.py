@@ -5,6 +5,7 @@ snapshot.bars (raw, with factors) ──► adjusted to today's price ──► 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,7 +14,7 @@ import polars as pl
 from engine.analysis import indicators as ind
 from engine.analysis.grid import grid
 from engine.analysis.indicators import Series
-from engine.core.units import UNITS
+from engine.core.units import UNITS, Units
 from engine.store.snapshot import Snapshot
 
 DAILY = "1d"
@@ -55,16 +56,43 @@ class Features:
     breakout_20: float | None = None
 
 
-def features(snapshot: Snapshot) -> dict[str, Features]:
-    """Figures for every instrument of the snapshot, by symbol."""
-    bars = grid(snapshot.bars, DAILY)
-    symbols, lengths, table = bars.symbols, bars.lengths, bars.table
-    figures = {name: column.tolist() for name, column in _figures(snapshot, symbols, table).items()} if symbols else {}
-    found = {item.symbol: Features(0) for item in snapshot.instruments}
-    for row, (symbol, length) in enumerate(zip(symbols, lengths, strict=True)):
-        named = {name: None if column[row] != column[row] else column[row] for name, column in figures.items()}
-        found[symbol] = Features(length, **named)
+def features(snapshot: Snapshot, symbols: Collection[str] | None = None) -> dict[str, Features]:
+    """Figures for every instrument of the snapshot, or for those of `symbols` that it holds, by symbol."""
+    asked = None if symbols is None else set(symbols)
+    bars = snapshot.bars if asked is None else snapshot.bars.filter(pl.col("symbol").is_in(list(asked)))
+    table = grid(bars, DAILY)
+    found = {item.symbol: Features(0) for item in snapshot.instruments if asked is None or item.symbol in asked}
+    if table.symbols:
+        figures = _figures(snapshot, table.symbols, table.table)
+        columns = [_plain(figures[name]) for name in FEATURE_NAMES[1:]]
+        rows = [Features(*row) for row in zip(table.lengths, *columns, strict=True)]
+        found |= zip(table.symbols, rows, strict=True)
     return found
+
+
+def last_session(snapshot: Snapshot, name: str) -> dict[str, float]:
+    """`last_amount` or `last_volume` of every name with a daily bar, without looking at anything before that bar."""
+    daily = snapshot.bars.lazy().filter(pl.col("interval") == DAILY).select("symbol", "close", "volume", "amount")
+    last = daily.unique("symbol", keep="last", maintain_order=True).collect()
+    columns = {column: last[column].to_numpy().astype(np.float64) for column in ("close", "volume", "amount")}
+    figures = _of_session(columns, UNITS[snapshot.market])[name]
+    return dict(zip(last["symbol"].to_list(), figures.tolist(), strict=True))
+
+
+def _plain(values: Series) -> list[float | None]:
+    """A column as Python numbers, None where it has no value."""
+    cells = values.astype(object)
+    cells[np.isnan(values)] = None
+    plain: list[float | None] = cells.tolist()
+    return plain
+
+
+def _of_session(columns: Mapping[str, Series], units: Units) -> dict[str, Series]:
+    """Turnover in currency and volume of each session."""
+    amount, close, volume = columns["amount"], columns["close"], columns["volume"]
+    # Many US and crypto files tell no amount: the close times the volume is near enough to rank by.
+    turnover = np.where(amount > 0, amount / units.money, close / units.price * volume / units.quantity)
+    return {"last_amount": turnover, "last_volume": volume / units.quantity}
 
 
 def _figures(snapshot: Snapshot, symbols: list[str], table: dict[str, Series]) -> dict[str, Series]:
@@ -81,11 +109,7 @@ def _figures(snapshot: Snapshot, symbols: list[str], table: dict[str, Series]) -
     above, below = month > ind.shifted(high_20), month < ind.shifted(low_20)
     breakout = np.where(np.isnan(ind.shifted(high_20)), np.nan, above.astype(float) - below.astype(float))
     series = {
-        # Many US and crypto files tell no amount: the close times the volume is near enough to rank by.
-        "last_amount": np.where(
-            table["amount"] > 0, table["amount"] / units.money, table["close"] / units.price * table["volume"] / units.quantity
-        ),
-        "last_volume": table["volume"] / units.quantity,
+        **_of_session({name: table[name][:, -1:] for name in ("close", "volume", "amount")}, units),
         **{f"return_{days}": 100 * ind.change_over(month, days) for days in (1, 5, 20)},
         **{f"sma_{window}": ind.sma(close[:, -window:], window) for window in (5, 20, 60)},
         **{f"ema_{window}": ind.ema(close, window) for window in (12, 26)},

@@ -1,55 +1,168 @@
-"""Which shares a desk looks at: the snapshot's tradable names, ranked by one figure, best first."""
+"""Which shares a desk looks at: the snapshot's tradable names, ranked by one figure, best first.
+
+snapshot ──► ranking (one figure a name) ──► tradable, and within the filters ──► the `top` best ──► features of those alone
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
-from operator import attrgetter
+from typing import Literal
 
-from engine.analysis.features import FEATURE_NAMES, Features
+from engine.analysis.features import FEATURE_NAMES, Features, features, last_session
 from engine.core.errors import ConfigError
-from engine.core.instrument import Instrument
+from engine.core.instrument import Board, Instrument
 from engine.core.market import Quote
+from engine.core.units import Market
+from engine.exchange import calendar, price_limits
+from engine.exchange.calendar import sessions_listed
 from engine.store.snapshot import Snapshot
+
+Order = Literal["largest", "smallest"]
+"""Which end of a ranking is best."""
 
 SEASONED = timedelta(days=90)
 """About sixty sessions after listing: before that a price has no history worth ranking."""
 
-_OF_SESSION = {"amount": "last_amount", "volume": "last_volume"}
+OF_SESSION: Mapping[str, str] = {"amount": "last_amount", "volume": "last_volume"}
+"""Figures of the last whole session, by the short names that a universe calls them."""
+OF_QUOTE = ("change",)
+"""Figures of the quote itself."""
+RANKINGS: tuple[str, ...] = (*OF_SESSION, *OF_QUOTE, *FEATURE_NAMES)
+"""Everything that a universe can rank by."""
 
 
-def screen(snapshot: Snapshot, features: Mapping[str, Features], *, top: int, by: str) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a desk leaves out beside what nobody could trade. Prices in price units, 0 = no bound; empty sets let all through.
+
+    `listed_sessions` is how many sessions a name must have been listed, its first counted as 1; 0 means SEASONED. A name is locked
+    (封板) when its newest print of today stands at a limit of the day: who wants in cannot, or who wants out.
+    """
+
+    special_treatment: bool = False
+    locked: bool = True
+    listed_sessions: int = 0
+    lowest_price: int = 0
+    highest_price: int = 0
+    boards: frozenset[Board] = frozenset()
+    industries: frozenset[str] = frozenset()
+
+
+ORDINARY = Filters()
+"""Leaves out ST and what was listed lately, and nothing else."""
+
+
+def screen(
+    snapshot: Snapshot,
+    figures: Mapping[str, Features],
+    *,
+    top: int,
+    by: str,
+    order: Order = "largest",
+    filters: Filters = ORDINARY,
+) -> tuple[str, ...]:
     """The `top` symbols by `by`: amount, volume (of the last whole session), change (of today) or any name in Features.
 
-    Out: special treatment (ST), delisting, suspended, without a price today, listed for less than SEASONED, or without the figure.
-    Equal figures rank by symbol. Raises ConfigError for an unknown `by`.
+    Out: delisting, suspended, without a price today, outside of `filters`, or without the figure. Equal figures rank by symbol.
+    Raises ConfigError for an unknown `by`.
     """
-    figure = _figure(by)
+    name = figure_named(by)
+    found = {symbol: value for symbol, row in figures.items() if (value := getattr(row, name, None)) is not None}
+    return best(snapshot, _changes(snapshot) if name in OF_QUOTE else found, top=top, order=order, filters=filters)
+
+
+def screen_market(
+    snapshot: Snapshot, *, top: int, by: str, order: Order = "largest", filters: Filters = ORDINARY
+) -> tuple[str, ...]:
+    """As `screen`, for a whole market: only the one figure is computed of every name. Raises ConfigError for an unknown `by`."""
+    return best(snapshot, ranking(snapshot, by), top=top, order=order, filters=filters)
+
+
+def ranking(snapshot: Snapshot, by: str) -> Mapping[str, float]:
+    """The figure of every name that has it. Raises ConfigError for an unknown `by`."""
+    name = figure_named(by)
+    if name in OF_QUOTE:
+        return _changes(snapshot)
+    if name in OF_SESSION.values():
+        return last_session(snapshot, name)
+    return {symbol: value for symbol, row in features(snapshot).items() if (value := getattr(row, name)) is not None}
+
+
+def best(snapshot: Snapshot, figures: Mapping[str, float], *, top: int, order: Order, filters: Filters) -> tuple[str, ...]:
+    """The `top` tradable symbols within `filters`, best first, equal figures by symbol."""
     instruments = {item.symbol: item for item in snapshot.instruments}
-    none = Features(0)
+    today = snapshot.trading_day
+    newest = newest_listing(snapshot.market, today, filters)
+    sign = -1.0 if order == "largest" else 1.0
     ranked = [
-        (-value, quote.symbol)
+        (sign * figures[quote.symbol], quote.symbol)
         for quote in snapshot.quotes
-        if (value := figure(quote, features.get(quote.symbol, none))) is not None
-        and tradable(instruments[quote.symbol], quote, snapshot.trading_day)
+        if quote.symbol in figures and _offered(instruments[quote.symbol], quote, today, filters, newest)
     ]
     return tuple(symbol for _, symbol in heapq.nsmallest(top, ranked))
 
 
-def tradable(instrument: Instrument, quote: Quote, today: date) -> bool:
+def tradable(instrument: Instrument, quote: Quote, today: date, filters: Filters = ORDINARY) -> bool:
     """Whether a desk may think of opening a position in `instrument` on `today`."""
-    if quote.last <= 0 or quote.trading_day != today or quote.suspended or instrument.special_treatment or instrument.delisting:
+    return _offered(instrument, quote, today, filters, newest_listing(instrument.market, today, filters))
+
+
+def figure_named(by: str) -> str:
+    """The figure behind a short name. Raises ConfigError for an unknown one."""
+    name = OF_SESSION.get(by, by)
+    if name not in FEATURE_NAMES and name not in OF_QUOTE:
+        raise ConfigError(f"cannot rank by {by!r}; known figures: {', '.join(RANKINGS)}")
+    return name
+
+
+def sessions_needed(by: str) -> int:
+    """How many daily bars of a name its figure looks at; 0 where a figure looks at the whole history. Raises ConfigError."""
+    name = figure_named(by)
+    windows = {"change": 1, "last_amount": 1, "last_volume": 1, "return_1": 2, "return_5": 6, "sma_5": 5, "volume_ratio": 6}
+    return windows.get(name, 0)
+
+
+def newest_listing(market: Market, today: date, filters: Filters) -> date:
+    """The latest listing day on which a name counts as seasoned."""
+    if not filters.listed_sessions:
+        return today - SEASONED
+    known = calendar(market)
+    day = today if known.is_session(today) else known.previous_session(today)
+    for _ in range(filters.listed_sessions - 1):
+        day = known.previous_session(day)
+    return day
+
+
+def _offered(instrument: Instrument, quote: Quote, today: date, filters: Filters, newest: date) -> bool:
+    if quote.last <= 0 or quote.trading_day != today or quote.suspended or instrument.delisting:
         return False
-    return instrument.list_date is None or today - instrument.list_date >= SEASONED
+    if instrument.special_treatment and not filters.special_treatment:
+        return False
+    if instrument.list_date is not None and instrument.list_date > newest:
+        return False
+    if filters is ORDINARY:
+        return True
+    if not filters.lowest_price <= quote.last <= (filters.highest_price or quote.last):
+        return False
+    if filters.boards and instrument.board not in filters.boards:
+        return False
+    if filters.industries and instrument.industry not in filters.industries:
+        return False
+    return filters.locked or not is_locked(instrument, quote, today)
 
 
-def _figure(by: str) -> Callable[[Quote, Features], float | None]:
-    if by == "change":
-        return lambda quote, _: float(quote.change_ppm)
-    name = _OF_SESSION.get(by, by)
-    if name not in FEATURE_NAMES:
-        known = ", ".join(["amount", "volume", "change", *FEATURE_NAMES])
-        raise ConfigError(f"cannot rank by {by!r}; known figures: {known}")
-    read: Callable[[Features], float | None] = attrgetter(name)
-    return lambda _, features: read(features)
+def is_locked(instrument: Instrument, quote: Quote, today: date) -> bool:
+    """Whether the newest print of today stands at a limit: a published one, or where none is published the rulebook's."""
+    if not quote.open:
+        return False
+    if quote.limit_up and quote.limit_down:
+        return quote.last in (quote.limit_up, quote.limit_down)
+    limits = price_limits(instrument, today, quote.pre_close, sessions_listed=sessions_listed(instrument, today))
+    return limits is not None and quote.last in (limits.up, limits.down)
+
+
+def _changes(snapshot: Snapshot) -> dict[str, float]:
+    return {quote.symbol: float(quote.change_ppm) for quote in snapshot.quotes}
