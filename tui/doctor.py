@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -30,9 +30,9 @@ class Line:
     mend: str = ""
 
 
-def doctor(settings: Settings) -> int:
-    """Print every finding; exit code 0 when all are sound, 1 otherwise."""
-    lines = list(examine(settings))
+def doctor(settings: Settings, feeds: Iterable[Line] = ()) -> int:
+    """Print every finding, `feeds` among them; exit code 0 when all are sound, 1 otherwise."""
+    lines = list(examine(settings, feeds))
     if settings.as_json:
         sys.stdout.write(json.dumps([asdict(line) for line in lines], ensure_ascii=False, indent=2) + "\n")
     else:
@@ -43,13 +43,14 @@ def doctor(settings: Settings) -> int:
     return 0 if all(line.ok for line in lines) else 1
 
 
-def examine(settings: Settings) -> Iterator[Line]:
+def examine(settings: Settings, feeds: Iterable[Line] = ()) -> Iterator[Line]:
     """Every finding, in the order in which a person would mend them."""
     source = str(settings.config_path) if settings.config_path.exists() else "no file: the demo desk"
     yield Line("configuration", True, f"{source}; desks: {', '.join(settings.config.desk)}")
     yield from _models(settings)
     yield from _calendars()
     yield _data()
+    yield from feeds
     yield from _ledger(settings)
     yield _terminal()
 

@@ -45,9 +45,10 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             print_line(str(write_preset(settings.home, settings.config_path, arguments.preset)))
             return 0
         case "doctor":
+            from tui import feeds_check
             from tui.doctor import doctor
 
-            return doctor(settings)
+            return doctor(settings, feeds_check.asked(settings) if arguments.feeds else feeds_check.named(settings))
         case "cycle":
             return _cycle(arguments, settings)
         case "show":
