@@ -27,6 +27,7 @@ def add_data_arguments(data: argparse.ArgumentParser) -> None:
     data.add_argument("--symbols", metavar="A,B", help="sync: these names (default: all that the store knows to be listed)")
     data.add_argument("--interval", choices=INTERVALS, help="the bars' interval (sync: 1d; import: what the file's times say)")
     data.add_argument("--from", dest="first", metavar="DAY", help="sync: first trading day (default: 400 days back, 30 under 1d)")
+    data.add_argument("--to", dest="last", metavar="DAY", help="sync: last trading day (default: the last that has closed)")
     data.add_argument("--feed", metavar="A,B", help="sync: sources in order (default: those of the market)")
     data.add_argument("--symbol", metavar="S", help="import: the symbol of a file that does not name it")
     data.add_argument("--map", action="append", default=[], metavar="FIELD=HEADER", help="import: what a column is called")

@@ -95,12 +95,14 @@ def _bars(arguments: argparse.Namespace, settings: Settings, store: MarketStore,
     back = DAILY_HISTORY if interval == "1d" else MINUTE_HISTORY
     first = day_of(arguments.first, "--from") if arguments.first else (now - back).date()
 
+    last = day_of(arguments.last, "--to") if arguments.last else None
+
     def fetch(symbol: str, interval: str, first: date, last: date) -> Answer:
         served = ladder.bars(symbol, interval, first, last, now)
         return served.table, served.source
 
     with _progress(settings, f"{store.market} {interval}", len(symbols)) as observer:
-        done = sync_bars(store, fetch, symbols, interval, first=first, now=now, observer=observer)
+        done = sync_bars(store, fetch, symbols, interval, first=first, last=last, now=now, observer=observer)
     return _told(settings, f"bars {interval}", done.written, _faults(done), done.stopped)
 
 
@@ -113,7 +115,7 @@ def _facts(
 ) -> tuple[Table, list[Callable[[], Answer]]]:
     """Which table, and one question a symbol or report. Raises ConfigError where the market has no such facts."""
     first = day_of(arguments.first, "--from") if arguments.first else (now - DAILY_HISTORY).date()
-    today = now.date()
+    today = min(day_of(arguments.last, "--to"), now.date()) if arguments.last else now.date()
     if what in ("funding", "open-interest"):
         if store.market is not Market.CRYPTO:
             raise ConfigError(f"data sync {what}: only crypto has that")

@@ -19,7 +19,7 @@ from engine.feeds.source import Fault, FeedError
 from engine.store.market import SECURITIES, SECURITY_SCHEMA, MarketStore, Table, Written
 from engine.store.market.sync_state import Covered, missing, widened
 
-BATCH_SYMBOLS = 100
+BATCH_SYMBOLS = 25
 BATCH_ROWS = 250_000
 """A batch ends with whichever comes first, so that neither memory nor the work lost by a kill grows with the market."""
 MAX_FAILURES_IN_A_ROW = 5
@@ -76,14 +76,16 @@ def sync_bars(
     interval: str,
     *,
     first: date,
+    last: date | None = None,
     now: datetime,
     observer: Callable[[Progress], None] = lambda progress: None,
 ) -> Synced:
-    """Fetch and keep the bars of `symbols` from trading day `first` to the last closed session before `now`.
+    """Fetch and keep the bars of `symbols` from trading day `first` to `last`, no further than the last closed session.
 
     Raises DataError when the disk refuses; a source that fails is in the answer instead.
     """
-    last = last_closed(store.market, now)
+    closed = last_closed(store.market, now)
+    last = closed if last is None else min(last, closed)
     covered, run = store.covered(interval), _Run()
     wanted = sorted(set(symbols))
     stopped = ""

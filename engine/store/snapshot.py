@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,12 @@ _QUOTE_FIELDS = (
     *("symbol", "name", "trading_day", "known_at", "last", "pre_close", "open", "high", "low", "volume", "amount", "source"),
     *("bid", "ask", "bid_size", "ask_size", "limit_up", "limit_down", "print_volume", "suspended", "auction"),
 )
+_LATER_QUOTE_FIELDS = ("turnover_ppm",)
+"""Of quotes since; written only where one is not 0, so that snapshots taken before keep their hash."""
+_instrument_cells = attrgetter(*_INSTRUMENT_FIELDS)
+_quote_cells = attrgetter(*_QUOTE_FIELDS)
+_LIST_DATE = _INSTRUMENT_FIELDS.index("list_date")
+_TRADING_DAY, _KNOWN_AT = _QUOTE_FIELDS.index("trading_day"), _QUOTE_FIELDS.index("known_at")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _METADATA_KEY = "kanpan"
@@ -109,8 +116,12 @@ def freeze(
 
 def content_hash(snapshot: Snapshot) -> str:
     """SHA-256 in hex over canonical integers and strings; the same on every machine and every version of polars."""
+    return _hashed(snapshot, _header(snapshot))
+
+
+def _hashed(snapshot: Snapshot, header: bytes) -> str:
     digest = hashlib.sha256(FORMAT.encode())
-    digest.update(_header(snapshot))
+    digest.update(header)
     digest.update(json.dumps(_runs(snapshot.bars), ensure_ascii=False).encode())
     for name in BAR_SCHEMA:
         if name not in ("symbol", "interval"):
@@ -123,10 +134,11 @@ def write(snapshot: Snapshot, directory: Path) -> str:
 
     Raises DataError when the disk refuses.
     """
-    name = content_hash(snapshot)
+    header = _header(snapshot)
+    name = _hashed(snapshot, header)
     target = _path(directory, name)
     buffer = io.BytesIO()
-    snapshot.bars.write_parquet(buffer, compression="lz4", statistics=False, metadata={_METADATA_KEY: _header(snapshot).decode()})
+    snapshot.bars.write_parquet(buffer, compression="lz4", statistics=False, metadata={_METADATA_KEY: header.decode()})
     body = buffer.getbuffer()
     try:
         if target.exists() and _sealed(target.read_bytes()) is not None:
@@ -218,18 +230,23 @@ def _header(snapshot: Snapshot) -> bytes:
         "market": snapshot.market.value,
         "trading_day": snapshot.trading_day.isoformat(),
         "source": snapshot.source,
-        "instruments": [[_plain(getattr(item, name)) for name in _INSTRUMENT_FIELDS] for item in snapshot.instruments],
-        "quotes": [[_plain(getattr(item, name)) for name in _QUOTE_FIELDS] for item in snapshot.quotes],
+        "instruments": [_instrument_row(item) for item in snapshot.instruments],
+        "quotes": [_quote_row(item) for item in snapshot.quotes],
     }
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return (value - _EPOCH) // _MICROSECOND
-    if isinstance(value, date):
-        return value.isoformat()
-    return value
+def _instrument_row(item: Instrument) -> list[Any]:
+    row = list(_instrument_cells(item))
+    row[_LIST_DATE] = item.list_date.isoformat() if item.list_date else None
+    return row
+
+
+def _quote_row(quote: Quote) -> list[Any]:
+    row = list(_quote_cells(quote))
+    row[_TRADING_DAY] = quote.trading_day.isoformat()
+    row[_KNOWN_AT] = (quote.known_at - _EPOCH) // _MICROSECOND
+    return [*row, quote.turnover_ppm] if quote.turnover_ppm else row
 
 
 def _rebuilt(header: dict[str, Any], bars: pl.DataFrame) -> Snapshot:
@@ -262,7 +279,7 @@ def _instrument(row: list[Any]) -> Instrument:
 
 
 def _quote(row: list[Any]) -> Quote:
-    fields = dict(zip(_QUOTE_FIELDS, row, strict=True))
+    fields = dict(zip((_QUOTE_FIELDS + _LATER_QUOTE_FIELDS)[: max(len(row), len(_QUOTE_FIELDS))], row, strict=True))
     fields |= {"trading_day": date.fromisoformat(fields["trading_day"]), "known_at": _instant(fields["known_at"])}
     return Quote(**fields)
 
