@@ -35,6 +35,7 @@ class Quote:
     """One row of the tape at `known_at`; prices in price units, zero where the source had none (no book, no print yet).
 
     `auction` marks a print made by a call auction (集合竞价), at which every auction order trades at the one price `last`.
+    `turnover_ppm` is the share of the floating shares that changed hands today (换手率), 0 where the source does not say.
     """
 
     symbol: str
@@ -58,6 +59,7 @@ class Quote:
     print_volume: int = 0
     suspended: bool = False
     auction: bool = False
+    turnover_ppm: int = 0
 
     @property
     def change_ppm(self) -> int:

@@ -273,5 +273,18 @@ def test_a_disk_that_refuses_leaves_no_trace(small: Snapshot, tmp_path: Path) ->
 
 
 def test_the_format_covers_every_field_of_the_core_types() -> None:
-    assert set(snapshots._QUOTE_FIELDS) == {item.name for item in dataclasses.fields(Quote)}
+    assert {*snapshots._QUOTE_FIELDS, *snapshots._LATER_QUOTE_FIELDS} == {item.name for item in dataclasses.fields(Quote)}
     assert set(snapshots._INSTRUMENT_FIELDS) == {item.name for item in dataclasses.fields(Instrument)}
+
+
+def test_a_field_added_since_changes_no_snapshot_that_does_not_have_it() -> None:
+    """`turnover_ppm` came later: a quote without it is written as it always was, one with it comes back with it."""
+    plain = quote("000001.SZ")
+    without = snapshots._quote_row(plain)
+    assert len(without) == len(snapshots._QUOTE_FIELDS)
+    told = dataclasses.replace(plain, turnover_ppm=12_345)
+    assert snapshots._quote_row(told) == [*without, 12_345]
+    assert snapshots._quote(snapshots._quote_row(told)) == told
+    assert snapshots._quote(without) == plain
+    with pytest.raises(ValueError, match="shorter"):
+        snapshots._quote(without[:-1])
