@@ -36,10 +36,10 @@ def bar_table(source: str, rows: pl.DataFrame, symbol: str, interval: str, first
     """BAR_SCHEMA of `symbol` from rows of RAW_BARS: trading days `first` to `last`, nothing known after `now`, raw prices.
 
     `pre_close` of a day is its close less its change, else the close of the row before it (not on a day it goes ex), else 0; of a
-    minute always 0: the day's reference price is in the daily bar. Raises FeedError: NOT_DATA, UNIT, FUTURE, EMPTY without any row.
+    minute always 0: the day's reference price is in the daily bar. Raises FeedError: NOT_DATA, UNIT, FUTURE.
     """
     if rows.is_empty():
-        raise FeedError(source, Fault.EMPTY, f"{symbol} has no {interval} bars")
+        return pl.DataFrame(schema=BAR_SCHEMA)
     timed = _timed(source, rows.cast(RAW_BARS), interval)
     newest = timed["trading_day"].max()
     if isinstance(newest, date) and newest > beijing_day(now):

@@ -24,8 +24,7 @@ from engine.feeds.eastmoney_lists import (
     raw_quotes,
     security_table,
 )
-from engine.feeds.fields import in_batches
-from engine.feeds.quote_rows import answered, quote_table
+from engine.feeds.quote_rows import batched, quote_table
 from engine.feeds.source import Fault, FeedError, Fetch, Request
 
 LIST_HOST = "push2.eastmoney.com"
@@ -58,12 +57,17 @@ class Eastmoney:
     name: str = SOURCE
 
     def quotes(self, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
-        """QUOTE_TABLE of `symbols`, or of every A-share when there are none (a crawl of some 56 pages). Raises FeedError."""
+        """QUOTE_TABLE of `symbols`, or of every A-share when there are none (a crawl of some 56 pages). Raises FeedError.
+
+        A symbol that it does not quote is missing from the table; it is for the ladder to say how many may be.
+        """
         if not symbols:
             return self._whole(self._crawl(fetch, SHARES, "f12", QUOTE_FIELDS, descending=False), now)
-        bodies = [(batch, fetch(self.name, self.quotes_request(batch))) for batch in in_batches(symbols, BATCH)]
-        table = pl.concat([self.parse_quotes(body, now, asked=batch) for batch, body in bodies]).sort("symbol")
-        return answered(self.name, table, symbols)
+
+        def ask(batch: Sequence[str]) -> pl.DataFrame:
+            return self.parse_quotes(fetch(self.name, self.quotes_request(batch)), now, asked=batch)
+
+        return batched(self.name, symbols, BATCH, ask)
 
     def ranking(self, fetch: Fetch, by: str, top: int, now: datetime) -> pl.DataFrame:
         """QUOTE_TABLE of the `top` shares by `by` (amount, volume, turnover or change), sorted by symbol. Raises FeedError."""

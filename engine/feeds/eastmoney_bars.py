@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from engine.feeds.bar_rows import bar_table
+from engine.feeds.bar_rows import RAW_BARS, bar_table
 from engine.feeds.eastmoney_lists import SOURCE, data_of
 from engine.feeds.fields import LOT, json_object, not_data, numbers, split
 from engine.feeds.source import Fault, FeedError, Request
@@ -47,6 +47,8 @@ def raw_bars(body: bytes, code: str) -> pl.DataFrame:
     lines = data.get("klines")
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         raise not_data(SOURCE, "klines is not a list of rows")
+    if not lines and type(data.get("dktotal")) is int and data["dktotal"]:
+        return pl.DataFrame(schema=RAW_BARS)  # it has bars, none of them of these days: a suspension
     if not lines:
         raise FeedError(SOURCE, Fault.EMPTY, f"no bars of {code}; dktotal {data.get('dktotal')!r}")
     widths = {line.count(",") + 1 for line in lines}

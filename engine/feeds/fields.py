@@ -131,9 +131,10 @@ def numbers(source: str, table: pl.DataFrame, names: Sequence[str]) -> pl.DataFr
 
 def on_grid(value: Figures, scale: int) -> Figures:
     """Numbers as whole numbers of 1/`scale`; NaN where one is missing, off that grid or too large to be exact."""
-    scaled = value * scale
-    whole = np.rint(scaled)
-    return np.where((np.abs(scaled) < _LARGEST_PRICE) & (np.abs(scaled - whole) < _OFF_GRID), whole, np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = value * scale
+        whole = np.rint(scaled)
+        return np.where((np.abs(scaled) < _LARGEST_PRICE) & (np.abs(scaled - whole) < _OFF_GRID), whole, np.nan)
 
 
 def price(value: Figures) -> Figures:
@@ -148,7 +149,8 @@ def fen(value: Figures) -> Figures:
 
 def rounded(value: Figures, scale: float) -> Figures:
     """Figures nobody settles money with (rates, capitalisations) times `scale`, rounded; NaN where missing or too large."""
-    scaled = value * scale
+    with np.errstate(over="ignore"):
+        scaled = value * scale
     return np.where(np.abs(scaled) < _EXACT, np.rint(scaled), np.nan)
 
 

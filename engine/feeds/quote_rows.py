@@ -5,7 +5,7 @@ numbers in CNY and shares ──► symbol · duplicates · times ──► prin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
@@ -23,6 +23,7 @@ from engine.feeds.fields import (
     day_number,
     fen,
     figures,
+    in_batches,
     integers,
     not_data,
     on_grid,
@@ -173,9 +174,25 @@ def _microseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
-def answered(source: str, table: pl.DataFrame, asked: Sequence[str], unknown: Collection[str] = ()) -> pl.DataFrame:
-    """`table` when at least nine in ten of what was asked for is in it or said to be `unknown`; raises FeedError(INCOMPLETE)."""
-    missing = set(asked) - set(table["symbol"].to_list()) - set(unknown)
-    if len(missing) * 10 > len(set(asked)):
-        raise FeedError(source, Fault.INCOMPLETE, f"{len(missing)} of {len(asked)} symbols missing, {sorted(missing)[0]} first")
+def batched(source: str, symbols: Sequence[str], size: int, quotes: Callable[[Sequence[str]], pl.DataFrame]) -> pl.DataFrame:
+    """QUOTE_TABLE of `symbols`, asked for at most `size` at a time; who is quoted nowhere in it is missing from it.
+
+    Raises FeedError(UNKNOWN_SYMBOL) when no batch knows any of its symbols, and whatever else a batch raises.
+    """
+    parts: list[pl.DataFrame] = []
+    for batch in in_batches(symbols, size):
+        try:
+            parts.append(quotes(batch))
+        except FeedError as error:
+            if error.fault is not Fault.UNKNOWN_SYMBOL:
+                raise
+    if not parts:
+        raise FeedError(source, Fault.UNKNOWN_SYMBOL, f"none of {len(symbols)} symbols, {symbols[0]} first")
+    return pl.concat(parts).sort("symbol")
+
+
+def whole_market(source: str, table: pl.DataFrame, listed: Sequence[str]) -> pl.DataFrame:
+    """`table` when it has nine in ten of what is listed; raises FeedError(INCOMPLETE)."""
+    if table.height * 10 < len(listed) * 9:
+        raise FeedError(source, Fault.INCOMPLETE, f"{table.height} of {len(listed)} rows")
     return table

@@ -15,8 +15,8 @@ from typing import Literal
 import polars as pl
 
 from engine.feeds.bar_rows import bar_table
-from engine.feeds.fields import gbk, in_batches, json_value, not_data, numbers, objects, quoted_lines, split
-from engine.feeds.quote_rows import answered, quote_table
+from engine.feeds.fields import gbk, json_value, not_data, numbers, objects, quoted_lines, split
+from engine.feeds.quote_rows import batched, quote_table, whole_market
 from engine.feeds.source import Fault, FeedError, Fetch, Request
 from engine.feeds.tencent import FEWEST_SHARES, beijing_instant
 
@@ -62,14 +62,18 @@ class Sina:
     name: str = SOURCE
 
     def quotes(self, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
-        """QUOTE_TABLE of `symbols`, or of every A-share when there are none (some 85 requests). Raises FeedError."""
-        wanted = symbols or self.listed(fetch)
-        parts, unknown = [], set[str]()
-        for batch in in_batches(wanted, BATCH):
-            body = fetch(self.name, quotes_request(batch))
-            unknown |= unknown_in(body)
-            parts.append(self.parse_quotes(body, now, asked=batch))
-        return answered(self.name, pl.concat(parts).sort("symbol"), wanted, unknown)
+        """QUOTE_TABLE of `symbols`, or of every A-share when there are none (some 85 requests). Raises FeedError.
+
+        A symbol that it does not quote is missing from the table; it is for the ladder to say how many may be.
+        """
+
+        def ask(batch: Sequence[str]) -> pl.DataFrame:
+            return self.parse_quotes(fetch(self.name, quotes_request(batch)), now, asked=batch)
+
+        if symbols:
+            return batched(self.name, symbols, BATCH, ask)
+        listed = self.listed(fetch)
+        return whole_market(self.name, batched(self.name, listed, BATCH, ask), listed)
 
     def parse_quotes(self, body: bytes, now: datetime, *, asked: Sequence[str] = ()) -> pl.DataFrame:
         """QUOTE_TABLE of a body of lines; `asked` keeps these symbols only. Raises FeedError."""
@@ -143,11 +147,6 @@ def parse_list(body: bytes) -> list[str]:
     if not all(keys):
         raise not_data(SOURCE, "a row of the list without a symbol")
     return [f"{key[2]}.{key[1].upper()}" for key in keys if key]
-
-
-def unknown_in(body: bytes) -> set[str]:
-    """The symbols that a body says it does not know: their lines are empty. Raises FeedError(NOT_DATA)."""
-    return {f"{key[2]}.{key[1].upper()}" for key, line in _lines(body) if not line}
 
 
 def raw_quotes(body: bytes) -> pl.DataFrame:

@@ -15,8 +15,8 @@ from typing import Any
 import polars as pl
 
 from engine.feeds.bar_rows import bar_table
-from engine.feeds.fields import BEIJING, LOT, gbk, in_batches, json_object, not_data, numbers, objects, quoted_lines, split
-from engine.feeds.quote_rows import TOLERANCE, answered, quote_table
+from engine.feeds.fields import BEIJING, LOT, gbk, json_object, not_data, numbers, objects, quoted_lines, split
+from engine.feeds.quote_rows import TOLERANCE, batched, quote_table, whole_market
 from engine.feeds.source import Fault, FeedError, Fetch, Request
 
 SOURCE = "tencent"
@@ -66,12 +66,18 @@ class Tencent:
     name: str = SOURCE
 
     def quotes(self, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
-        """QUOTE_TABLE of `symbols`, or of every A-share when there are none (some 120 requests). Raises FeedError."""
-        wanted = symbols or self.listed(fetch)
-        parts = [
-            self.parse_quotes(fetch(self.name, quotes_request(batch)), now, asked=batch) for batch in in_batches(wanted, BATCH)
-        ]
-        return answered(self.name, pl.concat(parts).sort("symbol"), wanted)
+        """QUOTE_TABLE of `symbols`, or of every A-share when there are none (some 120 requests). Raises FeedError.
+
+        A symbol that it does not quote is missing from the table; it is for the ladder to say how many may be.
+        """
+
+        def ask(batch: Sequence[str]) -> pl.DataFrame:
+            return self.parse_quotes(fetch(self.name, quotes_request(batch)), now, asked=batch)
+
+        if symbols:
+            return batched(self.name, symbols, BATCH, ask)
+        listed = self.listed(fetch)
+        return whole_market(self.name, batched(self.name, listed, BATCH, ask), listed)
 
     def parse_quotes(self, body: bytes, now: datetime, *, asked: Sequence[str] = ()) -> pl.DataFrame:
         """QUOTE_TABLE of a body of lines; `asked` keeps these symbols only. Raises FeedError."""

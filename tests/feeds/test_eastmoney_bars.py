@@ -25,8 +25,8 @@ def recorded(name: str) -> bytes:
     return (RECORDED / name).read_bytes()
 
 
-def klines(*lines: str, code: str = "600000") -> bytes:
-    return json.dumps({"rc": 0, "data": {"code": code, "market": 1, "dktotal": 9, "klines": lines}}).encode()
+def klines(*lines: str, code: str = "600000", total: int = 0) -> bytes:
+    return json.dumps({"rc": 0, "data": {"code": code, "market": 1, "dktotal": total or len(lines), "klines": lines}}).encode()
 
 
 def fault_of(call: Callable[[], object]) -> Fault:
@@ -144,6 +144,11 @@ def test_a_bar_of_tomorrow_is_from_the_future() -> None:
 )
 def test_bodies_without_bars(body: bytes, fault: Fault) -> None:
     assert daily(body) is fault
+
+
+def test_a_share_that_was_suspended_all_the_while_has_bars_but_none_of_these_days() -> None:
+    table = parse(klines(total=5000), "600000.SH", "1d", *EVER, LATER)
+    assert table.is_empty() and table.schema == BAR_SCHEMA
 
 
 def test_the_request_asks_for_raw_prices() -> None:

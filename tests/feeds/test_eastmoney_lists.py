@@ -193,7 +193,8 @@ class Market:
         params = dict(request.params)
         if "secids" in params:
             codes = [name.split(".")[1] for name in params["secids"].split(",")]
-            return page([item for item in self.rows if item["f12"] in codes])
+            known = [item for item in self.rows if item["f12"] in codes]
+            return page(known) if known else b'{"rc":102,"data":null}'
         number = int(params["pn"])
         first = (number - 1) * 100 - (self.moved if number > 1 else 0)
         return page(self.rows[first : first + 100], total=len(self.rows))
@@ -230,8 +231,11 @@ def test_many_symbols_go_in_batches_of_a_hundred() -> None:
     assert [dict(request.params)["secids"].count(",") + 1 for request in market.asked] == [100, 100, 50]
 
 
-def test_a_batch_that_answers_for_too_few_is_incomplete() -> None:
-    assert fault_of(lambda: SOURCE.quotes(Market(4), [f"{600000 + n}.SH" for n in range(6)], NOW)) is Fault.INCOMPLETE
+def test_a_symbol_that_is_not_quoted_is_missing_and_the_others_are_there() -> None:
+    asked = [f"{600000 + n}.SH" for n in range(150)]
+    assert SOURCE.quotes(Market(60), asked, NOW)["symbol"].to_list() == asked[:60]
+    assert SOURCE.quotes(Market(120), asked, NOW)["symbol"].to_list() == asked[:120]
+    assert fault_of(lambda: SOURCE.quotes(Market(120), ["601999.SH"], NOW)) is Fault.UNKNOWN_SYMBOL
 
 
 def test_the_ranking_is_the_top_of_a_descending_page() -> None:

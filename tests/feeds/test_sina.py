@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.feeds.sina import QUOTE_HOST, Sina, unknown_in
+from engine.feeds.sina import QUOTE_HOST, Sina
 from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Request
 
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "recorded" / "sina"
@@ -53,15 +53,9 @@ def test_the_recorded_line_in_whole_units() -> None:
 
 def test_an_empty_line_is_an_unknown_symbol_and_the_others_still_count() -> None:
     body = (line("sh600000") + 'var hq_str_sh600001="";\n').encode("gb18030")
-    assert unknown_in(body) == {"600001.SH"}
     table = SOURCE.quotes(lambda source, request: body, ["600000.SH", "600001.SH"], NOW)
     assert table["symbol"].to_list() == ["600000.SH"]
     assert quote_fault('var hq_str_sh600001="";') is Fault.UNKNOWN_SYMBOL
-
-
-def test_a_line_that_is_not_there_at_all_makes_the_batch_incomplete() -> None:
-    body = line("sh600000").encode("gb18030")
-    assert fault_of(lambda: SOURCE.quotes(lambda source, request: body, ["600000.SH", "600001.SH"], NOW)) is Fault.INCOMPLETE
 
 
 def test_a_suspended_share_by_its_status() -> None:

@@ -190,11 +190,14 @@ def test_a_short_ranking_list_is_not_the_whole_market() -> None:
     assert fault_of(lambda: SOURCE.quotes(fetch, (), NOW)) is Fault.INCOMPLETE
 
 
-def test_lines_lost_from_a_batch_make_it_incomplete() -> None:
+def test_a_symbol_that_is_not_quoted_is_missing_and_the_others_are_there() -> None:
     def fetch(source: str, request: Request) -> bytes:
-        return line("sh600000").encode("gb18030")
+        known = [key for key in request.path.removeprefix("/q=").split(",") if key < "sh600070"]
+        return "".join(map(line, known)).encode("gb18030") or b'v_pv_none_match="1";'
 
-    assert fault_of(lambda: SOURCE.quotes(fetch, ["600000.SH", "600001.SH"], NOW)) is Fault.INCOMPLETE
+    table = SOURCE.quotes(fetch, [f"{600000 + n}.SH" for n in range(150)], NOW)
+    assert table.height == 70
+    assert fault_of(lambda: SOURCE.quotes(fetch, ["601000.SH"], NOW)) is Fault.UNKNOWN_SYMBOL
 
 
 def day_bars(*rows: list[object]) -> bytes:
