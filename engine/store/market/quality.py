@@ -24,6 +24,8 @@ UNIT_TOLERANCE_PPM = 150_000
 """How far the average price may lie outside low to high before volume or amount is taken to be in another unit."""
 SPLIT_RATIOS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100)
 SPLIT_TOLERANCE = 0.03
+MAX_PRICE = 10**12
+"""A hundred million yuan or dollars a share: above it the arithmetic of limits would not fit 64 bits."""
 _KEY = ["symbol", "start"]
 
 
@@ -97,6 +99,9 @@ def _soundness(drop: _Drop, write: Write) -> None:
     ordered = (pl.col("high") >= pl.max_horizontal(prices)) & (pl.col("low") <= pl.min_horizontal(prices))
     drop(Reason.PRICE, ~ordered, "high is not the highest or low not the lowest")
     drop(Reason.PRICE, (pl.col("pre_close") < 0) | (pl.col("factor_ppm") <= 0), "a reference price or factor below zero")
+    if write.market is not Market.CRYPTO:
+        largest = pl.max_horizontal(*prices, "pre_close")
+        drop(Reason.PRICE, largest > MAX_PRICE, f"a price above {MAX_PRICE} units, which no share has had")
     drop(Reason.VOLUME, (pl.col("volume") < 0) | (pl.col("amount") < 0), "volume or amount below zero")
     span = pl.duration(minutes=INTERVAL_MINUTES[write.interval])
     whole_session = write.interval == "1d" and write.market is not Market.CRYPTO
