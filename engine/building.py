@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from engine.config import Config, DeskConfig, ModelConfig, secret
 from engine.config.budget import BudgetConfig
+from engine.config.route import reuse_of
 from engine.core.clock import Clock
 from engine.core.errors import ConfigError
 from engine.core.units import PPM, UNITS, to_units
@@ -120,6 +121,8 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
         confirm_s=desk.confirm_s if desk.mode == "confirm" else 0,
         max_age_s=desk.live.max_age_s if desk.is_live else 0,
         fusion=desk.fusion.exact(desk.market),
+        reuse=reuse_of(desk.decision_ttl_s, desk.reuse_band, live=desk.is_live),
+        route=desk.route.exact(),
         gate=desk.rules.policy(),
         budget=budget,
     )

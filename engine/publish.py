@@ -319,6 +319,8 @@ class Publisher:
     def _decided(self, face: DeskFace, record: DecisionsMade) -> None:
         rows = [(row.key, row) for row in decision_rows(record, face.instruments)]
         self._state.decisions.put(rows)
+        if record.reused:
+            self.event(face.desk, "DECISIONS_REUSED", ("cycle", record.cycle_id), ("source", record.reused))
         for refused in record.rejected:
             code = ("code", refused.code)
             self.event(face.desk, "DECISION_REJECTED", ("instrument", refused.instrument), code, ("observed", refused.observed))

@@ -41,6 +41,7 @@ from engine.cycle.asking import Heard, heard_in
 from engine.cycle.benchmarks import benchmark
 from engine.cycle.confirming import AMENDED, said_in, settled
 from engine.cycle.deciding import conclude, questions
+from engine.cycle.reusing import Basis, basis_then, newest, why_moved
 from engine.cycle.steps import (
     OWN_TRIGGERS,
     Seen,
@@ -127,6 +128,7 @@ class Replay:
         self._past: dict[str, _Past] = {}
         self._venues: dict[str, Venue] = {}
         self._orders: dict[str, str] = {}
+        self._filled_at: list[datetime] = []
         self._cut_offs = told_by(books)
 
     def run(self, only: str = "") -> Iterator[Replayed]:
@@ -164,6 +166,7 @@ class Replay:
         if isinstance(record, CycleClaimed) and record.desk == self._desk and (not only or record.cycle_id == only):
             self._past[record.cycle_id] = _Past(record, at)
         elif isinstance(record, Filled) and record.fill.desk == self._desk:
+            self._filled_at.append(record.fill.at)
             self._check_fill(record)
         elif isinstance(record, Adjusted) and record.desk == self._desk and record.terms.ex_date:
             self._check_distribution(record)
@@ -295,6 +298,8 @@ class Replay:
         first = past.asked.get(0)
         spoken_in = first.prompt_id.rpartition(".")[2] if first is not None else mandate.language
         mandate = replace(mandate, language=spoken_in)
+        if past.decided is not None and past.decided.reused:
+            return self._standing(past.decided, mandate, snapshot, seen)
         self._same_prompts(past, mandate, snapshot, seen, account)
         count = len({call.prompt_id for call in past.asked.values()})
         replies = heard_in(list(past.asked.values()), list(past.replied.values()), count, self._text)
@@ -313,6 +318,19 @@ class Replay:
         self._same_records(past, "strategies", past.written, written)
         decisions = strategist.followed(mandate, snapshot, seen, before.book.account, before.past)
         return DecisionsMade(name, self._desk, decisions, ())
+
+    def _standing(self, decided: DecisionsMade, mandate: Mandate, snapshot: Snapshot, seen: Seen) -> DecisionsMade:
+        """A reused batch: that of the cycle it names, if nothing had moved by the journal and both snapshots; else an empty one."""
+        source = self._books.decisions(decided.reused)
+        then = basis_then(self._books, self._snapshots, decided.reused)
+        if source is None or then is None:
+            return decided  # what it stands on was let go (retention), and its own cycle says so
+        names = frozenset(seen.candidates)
+        stale = names & frozenset(seen.stale)
+        now = Basis(snapshot.as_of, mandate.config_hash, then.asked, then.models, names, stale, seen.prices)
+        if why_moved(then, now, mandate.reuse, newest(self._filled_at, snapshot.as_of)):
+            return DecisionsMade(decided.cycle_id, self._desk, (), ())
+        return DecisionsMade(decided.cycle_id, self._desk, source.decisions, (), source.checked, source.cycle_id)
 
     def _same_prompts(self, past: _Past, mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account) -> None:
         """The prompts computed again from the versions of their templates that were in force, as far as their texts are kept; a

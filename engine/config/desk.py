@@ -15,10 +15,11 @@ from engine.config.budget import BudgetConfig
 from engine.config.fusion import FusionConfig
 from engine.config.live import FEEDS, RECORDED, LiveConfig, bars_of, feed_problem
 from engine.config.policy import FeePolicy, RiskPolicy
+from engine.config.route import RouteConfig
 from engine.config.rules import RulesPolicy
 from engine.config.shadow import MARK, Shadows, shadow_name_problem, shadows_field
 from engine.config.sim import SimConfig
-from engine.config.strict import Amount, Multiple, Strict
+from engine.config.strict import Amount, Fraction, Multiple, Strict
 from engine.core.units import UNITS, Market, to_units
 
 STRATEGIES = ("panel", "fusion", "rules", "baseline")
@@ -72,6 +73,9 @@ class DeskConfig(Strict):
     cash: Annotated[Amount, Field(gt=0)] = Decimal(1_000_000)
     history_days: int = Field(default=120, ge=30, le=1_000)
     deadline_s: float = Field(default=60, gt=0, le=1_800)
+    decision_ttl_s: int | None = Field(default=None, ge=0, le=86_400)
+    reuse_band: Fraction = Decimal("0.003")
+    route: RouteConfig = RouteConfig()
     replay: ReplayConfig = ReplayConfig()
     live: LiveConfig = LiveConfig()
     sim: SimConfig = SimConfig()
@@ -143,6 +147,8 @@ class DeskConfig(Strict):
         twice = [model for model in self.models if self.models.count(model) > 1]
         if twice:
             raise ValueError(f"models: {twice[0]} is named twice")
+        if stranger := self.route.stranger(self.models):
+            raise ValueError(f"route: {stranger} is not among models")
         amounts = {"cash": self.cash, "risk.cash_reserve": self.risk.cash_reserve, "risk.min_order": self.risk.min_order}
         for name, amount in {**amounts, "fees.commission_min": self.fees.commission_min}.items():
             try:

@@ -195,14 +195,18 @@ class ItemRejected:
 
 @dataclass(frozen=True, slots=True)
 class DecisionsMade:
-    """The decision batch of a cycle, and the items refused by the parser; `checked` where the reasons were held against what the
-    models had been shown (not in ledgers of before that was done)."""
+    """The decision batch of a cycle, and the items refused by the parser.
+
+    `checked` where the reasons were held against what the models had been shown (not in ledgers of before that was done); `reused`
+    is the cycle whose answer stands here again, '' for none.
+    """
 
     cycle_id: str
     desk: str
     decisions: tuple[Decision, ...]
     rejected: tuple[ItemRejected, ...]
     checked: bool = False
+    reused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

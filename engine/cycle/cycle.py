@@ -240,7 +240,7 @@ class _Running:
         made = decide(
             scene.mandate, scene.equipment, self.cycle_id, self.trigger, snapshot, seen, scene.broker.account(), scene.past
         )
-        batch = DecisionsMade(self.cycle_id, self.desk, made.decisions, made.rejected, made.checked)
+        batch = DecisionsMade(self.cycle_id, self.desk, made.decisions, made.rejected, made.checked, made.reused)
         told = settle(scene.equipment, self.cycle_id, scene.now)
         self._step(CycleState.RISK, *made.records, batch, *told)
         return made.decisions

@@ -22,6 +22,7 @@ from engine.cycle.asking import Heard, ask
 from engine.cycle.benchmarks import benchmark
 from engine.cycle.fusing import FAST, SLOW, channel_questions, conclude_fusion
 from engine.cycle.mandate import Equipment, Mandate
+from engine.cycle.reusing import Basis, answered_before, basis_now, basis_then, newest, routed, urgency, why_moved
 from engine.cycle.steps import OWN_TRIGGERS, Seen, instruments_in, offered_in, own_decisions, prompt_context
 from engine.llm import (
     CHANNEL_ID,
@@ -60,6 +61,8 @@ class Made:
     decisions: tuple[Decision, ...]
     rejected: tuple[ItemRejected, ...] = ()
     checked: bool = False
+    reused: str = ""
+    """The cycle whose answer stands here again, '' where it is this one's own."""
     records: tuple[Record, ...] = ()
     """What else must be in the journal before the batch is."""
 
@@ -122,11 +125,28 @@ def decide(
         return _by_rules(mandate, equipment, cycle_id, snapshot, seen, account, past)
     asked = questions(mandate, snapshot, seen, account, equipment.template)
     read = reader(offered_in(snapshot, seen))
-    panel = afford(mandate, equipment, cycle_id, snapshot.as_of, asked)
+    chosen = routed(mandate.route, urgency(mandate.route, snapshot, seen, account), equipment.models)
+    panel = afford(mandate, replace(equipment, models=chosen), cycle_id, snapshot.as_of, asked)
+    if trigger == "schedule" and mandate.reuse.ttl_s:
+        now = basis_now(mandate.config_hash, snapshot, seen, asked, [model.name for model in panel])
+        standing = _standing(mandate, equipment, cycle_id, now)
+        if standing is not None:
+            return standing
     replies = ask(equipment, mandate.desk, cycle_id, panel, asked, read, deadline_s=mandate.deadline_s)
     if not replies and panel:
         raise Abstained("no model")
     return conclude(mandate, snapshot, seen, account, replies)
+
+
+def _standing(mandate: Mandate, equipment: Equipment, cycle_id: str, now: Basis) -> Made | None:
+    """The newest answer again, where nothing has moved since it was given."""
+    with equipment.ledger.reader() as books:
+        before = answered_before(books, mandate.desk, cycle_id)
+        then = basis_then(books, equipment.snapshots, before.cycle_id) if before is not None else None
+        filled = newest((fill.at for fill in books.fills(mandate.desk, limit=1)), now.as_of)
+    if before is None or then is None or why_moved(then, now, mandate.reuse, filled):
+        return None
+    return Made(before.decisions, checked=before.checked, reused=before.cycle_id)
 
 
 def _by_rules(

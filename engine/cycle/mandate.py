@@ -26,6 +26,23 @@ from engine.strategies import Fusion, GatePolicy, Tested
 
 
 @dataclass(frozen=True, slots=True)
+class Reuse:
+    """How long an answer stands on an unmoved market: seconds of market time (0 = it does not), and what "unmoved" is in ppm."""
+
+    ttl_s: int = 0
+    band_ppm: int = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which models of the panel a calm and an urgent cycle ask (none named: all), and the day's move that makes one urgent."""
+
+    calm: tuple[str, ...] = ()
+    urgent: tuple[str, ...] = ()
+    move_ppm: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
 class Mandate:
     """What a desk is for: market, universe, strategy, schedule, limits, money. `config_text` is its canonical JSON.
 
@@ -58,6 +75,8 @@ class Mandate:
     rules: tuple[Rule, ...] = RULES
     protected: bool = True
     fusion: Fusion = field(default_factory=Fusion)
+    reuse: Reuse = field(default_factory=Reuse)
+    route: Route = field(default_factory=Route)
     baseline: str = "equal"
     baseline_turnover_ppm: int = 0
     gate: GatePolicy = field(default_factory=GatePolicy)

@@ -68,6 +68,7 @@ def cycle_record(books: Books, cycle_id: str, *, texts: bool) -> Json | None:
         }
         for item in (decided.decisions if decided else ())
     ]
+    record["reused_from"] = decided.reused or None if decided else None
     record["rejected"] = [
         {"instrument": item.instrument, "code": item.code, "observed": item.observed}
         for item in (decided.rejected if decided else ())
