@@ -320,6 +320,8 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--risk", action="store_true", help="replay the desk with each rule left out in turn")
     report.add_argument("--from", dest="first", metavar="DAY", help="first session (default: the desk's first)")
     report.add_argument("--to", dest="last", metavar="DAY", help="last session (default: the desk's last)")
+    ranked = add("league", "the desk, its shadows and the market side by side, with intervals, calibration and costs")
+    ranked.add_argument("desk_name", nargs="?", metavar="DESK")
     flatten = add("flatten", "sell what may be sold, and list what may not; no model is asked")
     flatten.add_argument("desk_name", nargs="?", metavar="DESK")
     halt = add("halt", "no order leaves any more, also from another process")

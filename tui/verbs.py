@@ -65,6 +65,10 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             from tui import backtest
 
             return backtest.run(arguments, settings)
+        case "league":
+            from tui import league
+
+            return league.run(arguments, settings)
         case "data":
             from tui import data
 
