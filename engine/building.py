@@ -105,6 +105,8 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
         symbols=desk.universe.symbols,
         top=desk.universe.top,
         by=desk.universe.by,
+        order=desk.universe.order,
+        filters=desk.universe.filters(desk.market),
         strategy=desk.strategy,
         baseline=desk.baseline,
         baseline_turnover_ppm=int(desk.baseline_turnover * PPM),

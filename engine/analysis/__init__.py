@@ -2,13 +2,14 @@
 
 from engine.analysis.channels import Channel, fast_channel, length_of, slow_channel
 from engine.analysis.features import FEATURE_NAMES, Features, features, last_session
-from engine.analysis.screening import ORDINARY, RANKINGS, Filters, screen, screen_market, sessions_needed, tradable
+from engine.analysis.screening import ORDINARY, RANKINGS, Extreme, Filters, screen, screen_market, sessions_needed, tradable
 
 __all__ = [
     "FEATURE_NAMES",
     "ORDINARY",
     "RANKINGS",
     "Channel",
+    "Extreme",
     "Features",
     "Filters",
     "fast_channel",

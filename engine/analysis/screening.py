@@ -6,7 +6,7 @@ snapshot ──► ranking (one figure a name) ──► tradable, and within th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
@@ -20,7 +20,7 @@ from engine.exchange import calendar, price_limits
 from engine.exchange.calendar import sessions_listed
 from engine.store.snapshot import Snapshot
 
-Order = Literal["largest", "smallest"]
+Extreme = Literal["largest", "smallest"]
 """Which end of a ranking is best."""
 
 SEASONED = timedelta(days=90)
@@ -28,8 +28,11 @@ SEASONED = timedelta(days=90)
 
 OF_SESSION: Mapping[str, str] = {"amount": "last_amount", "volume": "last_volume"}
 """Figures of the last whole session, by the short names that a universe calls them."""
-OF_QUOTE = ("change",)
-"""Figures of the quote itself."""
+OF_QUOTE: Mapping[str, Callable[[Quote], float]] = {
+    "change": lambda quote: float(quote.change_ppm),
+    "turnover_rate": lambda quote: float(quote.turnover_ppm),
+}
+"""Figures of the quote itself; the turnover rate (换手率) only where the source tells it."""
 RANKINGS: tuple[str, ...] = (*OF_SESSION, *OF_QUOTE, *FEATURE_NAMES)
 """Everything that a universe can rank by."""
 
@@ -61,21 +64,21 @@ def screen(
     *,
     top: int,
     by: str,
-    order: Order = "largest",
+    order: Extreme = "largest",
     filters: Filters = ORDINARY,
 ) -> tuple[str, ...]:
-    """The `top` symbols by `by`: amount, volume (of the last whole session), change (of today) or any name in Features.
+    """The `top` symbols by `by`: amount, volume (of the last session), change, turnover_rate (of today) or a name in Features.
 
     Out: delisting, suspended, without a price today, outside of `filters`, or without the figure. Equal figures rank by symbol.
     Raises ConfigError for an unknown `by`.
     """
     name = figure_named(by)
     found = {symbol: value for symbol, row in figures.items() if (value := getattr(row, name, None)) is not None}
-    return best(snapshot, _changes(snapshot) if name in OF_QUOTE else found, top=top, order=order, filters=filters)
+    return best(snapshot, _of_quotes(snapshot, name) if name in OF_QUOTE else found, top=top, order=order, filters=filters)
 
 
 def screen_market(
-    snapshot: Snapshot, *, top: int, by: str, order: Order = "largest", filters: Filters = ORDINARY
+    snapshot: Snapshot, *, top: int, by: str, order: Extreme = "largest", filters: Filters = ORDINARY
 ) -> tuple[str, ...]:
     """As `screen`, for a whole market: only the one figure is computed of every name. Raises ConfigError for an unknown `by`."""
     return best(snapshot, ranking(snapshot, by), top=top, order=order, filters=filters)
@@ -85,17 +88,18 @@ def ranking(snapshot: Snapshot, by: str) -> Mapping[str, float]:
     """The figure of every name that has it. Raises ConfigError for an unknown `by`."""
     name = figure_named(by)
     if name in OF_QUOTE:
-        return _changes(snapshot)
+        return _of_quotes(snapshot, name)
     if name in OF_SESSION.values():
         return last_session(snapshot, name)
     return {symbol: value for symbol, row in features(snapshot).items() if (value := getattr(row, name)) is not None}
 
 
-def best(snapshot: Snapshot, figures: Mapping[str, float], *, top: int, order: Order, filters: Filters) -> tuple[str, ...]:
+def best(snapshot: Snapshot, figures: Mapping[str, float], *, top: int, order: Extreme, filters: Filters) -> tuple[str, ...]:
     """The `top` tradable symbols within `filters`, best first, equal figures by symbol."""
     instruments = {item.symbol: item for item in snapshot.instruments}
     today = snapshot.trading_day
     newest = newest_listing(snapshot.market, today, filters)
+    filters = ORDINARY if filters == ORDINARY else filters  # compared once, not for every name
     sign = -1.0 if order == "largest" else 1.0
     ranked = [
         (sign * figures[quote.symbol], quote.symbol)
@@ -121,7 +125,15 @@ def figure_named(by: str) -> str:
 def sessions_needed(by: str) -> int:
     """How many daily bars of a name its figure looks at; 0 where a figure looks at the whole history. Raises ConfigError."""
     name = figure_named(by)
-    windows = {"change": 1, "last_amount": 1, "last_volume": 1, "return_1": 2, "return_5": 6, "sma_5": 5, "volume_ratio": 6}
+    windows = {
+        **dict.fromkeys(OF_QUOTE, 1),
+        "last_amount": 1,
+        "last_volume": 1,
+        "return_1": 2,
+        "return_5": 6,
+        "sma_5": 5,
+        "volume_ratio": 6,
+    }
     return windows.get(name, 0)
 
 
@@ -164,5 +176,6 @@ def is_locked(instrument: Instrument, quote: Quote, today: date) -> bool:
     return limits is not None and quote.last in (limits.up, limits.down)
 
 
-def _changes(snapshot: Snapshot) -> dict[str, float]:
-    return {quote.symbol: float(quote.change_ppm) for quote in snapshot.quotes}
+def _of_quotes(snapshot: Snapshot, name: str) -> dict[str, float]:
+    figure = OF_QUOTE[name]
+    return {quote.symbol: figure(quote) for quote in snapshot.quotes if name != "turnover_rate" or quote.turnover_ppm}

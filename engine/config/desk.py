@@ -20,6 +20,7 @@ from engine.config.rules import RulesPolicy
 from engine.config.shadow import MARK, Shadows, shadow_name_problem, shadows_field
 from engine.config.sim import SimConfig
 from engine.config.strict import Amount, Fraction, Multiple, Strict
+from engine.config.universe import Universe
 from engine.core.units import UNITS, Market, to_units
 
 STRATEGIES = ("panel", "fusion", "rules", "baseline")
@@ -28,14 +29,6 @@ _BY_MARKET: dict[str, dict[str, str]] = {
     Market.US.value: {"prompt": "us-daily", "schedule": "at 09:35"},
     Market.CRYPTO.value: {"prompt": "crypto-daily", "schedule": "every 30m in session"},
 }
-
-
-class Universe(Strict):
-    """Which instruments a desk looks at: named `symbols`, or the `top` of the market `by` a metric."""
-
-    symbols: tuple[str, ...] = ()
-    top: int = Field(default=50, ge=1, le=6_000)
-    by: Literal["amount", "volume", "change"] = "amount"
 
 
 class ReplayConfig(Strict):
@@ -155,6 +148,7 @@ class DeskConfig(Strict):
                 to_units(amount, UNITS[self.market].money)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
+        self.universe.filters(self.market)
         return self
 
     @property

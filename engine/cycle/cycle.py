@@ -38,6 +38,7 @@ from engine.cycle.confirming import late, propose, said_in, settled, void
 from engine.cycle.deciding import Abstained, decide
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
+from engine.cycle.scope import market_seen
 from engine.cycle.shadowing import same_market, spoken, trading_state
 from engine.cycle.steps import (
     OWN_TRIGGERS,
@@ -210,7 +211,8 @@ class _Running:
     def fetch(self) -> tuple[Snapshot, str]:
         """Freeze the market as it can be known now, on disk under its hash."""
         scene = self.scene
-        snapshot = scene.equipment.tape.snapshot(scene.now, sorted(scene.instruments), history_days=scene.mandate.history_days)
+        held = [*scene.broker.account().positions, *(item.order.instrument for item in scene.broker.working().values())]
+        snapshot = market_seen(scene.equipment.tape, scene.now, sorted(scene.instruments), scene.mandate, held)
         digest = write(snapshot, scene.equipment.snapshots)
         with scene.equipment.ledger.reader() as books:
             same_market(books, scene.mandate, self.cycle_id, digest)

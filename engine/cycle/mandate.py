@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from engine.analysis import ORDINARY, Extreme, Filters
 from engine.core.clock import Clock
 from engine.core.decision import Decision
 from engine.core.journal import Record
@@ -72,6 +73,9 @@ class Mandate:
     parent: str = ""
     """The desk that this one is a shadow of, '' for a desk that trades."""
     budget: Budget | None = None
+    order: Extreme = "largest"
+    filters: Filters = ORDINARY
+    """From which end of a ranking a large market is screened, and what is left out."""
     rules: tuple[Rule, ...] = RULES
     protected: bool = True
     fusion: Fusion = field(default_factory=Fusion)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from engine.analysis import Features, features, screen
+from engine.analysis import Features, features, screen_market
 from engine.brokers import Working
 from engine.core.account import Account
 from engine.core.decision import Decision, Intent
@@ -64,11 +64,11 @@ class Standing:
 
 
 def analyze(snapshot: Snapshot, mandate: Mandate, account: Account, previous_session: date) -> Seen:
-    """Features of all, the screened candidates, and who is stale. Holdings that give a quote are always among the candidates."""
-    figures = features(snapshot)
-    chosen = screen(snapshot, figures, top=mandate.top, by=mandate.by)
+    """The screened candidates, with every holding that gives a quote; features of them and of what is held; who is stale."""
+    chosen = screen_market(snapshot, top=mandate.top, by=mandate.by, order=mandate.order, filters=mandate.filters)
     quoted = {quote.symbol: quote for quote in snapshot.quotes}
     held = tuple(symbol for symbol in sorted(account.positions) if symbol not in chosen and symbol in quoted)
+    figures = features(snapshot, {*chosen, *account.positions})
     newest = newest_bars(snapshot)
     oldest = _oldest(snapshot, mandate)
     stale = tuple(
