@@ -142,7 +142,7 @@ class Fetcher:
         settings = self._settings
         base = self._resolve(name)
         return Line(
-            verify=_trusting() if base is None or base.startswith("https:") else _trusting_nobody(),
+            verify=_trusting(settings.trust_env) if base is None or base.startswith("https:") else _trusting_nobody(),
             timeout=httpx.Timeout(connect=settings.connect_s, read=settings.read_s, write=settings.read_s, pool=settings.turn_s),
             trust_env=settings.trust_env and base is None,
             proxy=settings.proxy if base is None else "",
@@ -290,10 +290,10 @@ def _state(host: _Host, now: float) -> HostState:
     )
 
 
-@lru_cache(maxsize=1)
-def _trusting() -> ssl.SSLContext:
-    """The usual authorities; read once, because that costs tens of milliseconds."""
-    return httpx.create_ssl_context(trust_env=False)
+@lru_cache(maxsize=2)
+def _trusting(trust_env: bool) -> ssl.SSLContext:
+    """The usual authorities, or those of SSL_CERT_FILE where the environment is followed; read once, it costs tens of milliseconds."""
+    return httpx.create_ssl_context(trust_env=trust_env)
 
 
 @lru_cache(maxsize=1)

@@ -33,7 +33,8 @@ class Ladder:
     """Sources in order for each kind. Safe from any thread: one walk at a time for each kind, `states` never waits for one.
 
     `observer` hears each switch in the thread that walked; it must not ask the ladder anything but `states`. `listed_rows` is how
-    many names the last accepted list had, `keep` takes each list that is accepted (master.py).
+    many names the last accepted list had: the first whole market may not be shorter by a tenth either. `keep` takes each list that
+    is accepted (master.py).
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class Ladder:
         self._monotonic = monotonic
         self._observer = observer
         rest = self._policy.rest
-        self._quotes = QuoteRungs(fetch, Rungs(Kind.QUOTES, quotes, rest, monotonic, observer), self._policy, monotonic)
+        self._quotes = QuoteRungs(
+            fetch, Rungs(Kind.QUOTES, quotes, rest, monotonic, observer), self._policy, monotonic, listed_rows
+        )
         self._bar_rungs = tuple(bars)
         self._bars: dict[str, Rungs[BarSource]] = {}
         self._securities = Rungs(Kind.SECURITIES, securities, rest, monotonic, observer)

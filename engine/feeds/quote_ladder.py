@@ -25,7 +25,9 @@ _CACHED = pl.Schema({**QUOTE_TABLE, _ARRIVED: pl.Datetime("us", "UTC")})
 class QuoteRungs:
     """Quotes from the first source that is whole and credible. Safe from any thread: one walk at a time."""
 
-    def __init__(self, fetch: Fetch, rungs: Rungs[QuoteSource], policy: LadderPolicy, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, fetch: Fetch, rungs: Rungs[QuoteSource], policy: LadderPolicy, monotonic: Callable[[], float], listed_rows: int
+    ) -> None:
         self._fetch = fetch
         self._quotes = rungs
         self._policy = policy
@@ -34,7 +36,7 @@ class QuoteRungs:
         self._remembered = pl.DataFrame(schema=_CACHED)
         self._absent: frozenset[str] = frozenset()
         self._absent_until = monotonic() + policy.absent_s
-        self._accepted_rows = 0
+        self._accepted_rows = listed_rows
         self._checked: float | None = None
         self._turn = 0
         self._disputed: tuple[str, ...] = ()

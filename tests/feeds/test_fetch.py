@@ -168,6 +168,12 @@ def test_a_host_that_is_not_there_is_a_network_fault(clock: Seconds) -> None:
     assert fault_of(fetch).fault is Fault.NETWORK
 
 
+def test_a_server_that_speaks_no_tls_is_a_network_fault(server: FeedServer, clock: Seconds) -> None:
+    base = server.base_url.replace("http:", "https:")
+    fetch = Fetcher(FetchSettings(**QUICK), resolve=lambda host: base, monotonic=clock, sleep=clock.sleep)
+    assert fault_of(fetch).fault is Fault.NETWORK
+
+
 def test_a_broken_connection_is_tried_again_and_counted(server: FeedServer, clock: Seconds) -> None:
     server.set(HOST, plays(BODY))
     server.once(HOST, reset_at_once(), reset_mid_body(BODY))
@@ -333,6 +339,13 @@ def test_a_proxy_is_named_without_its_credentials(clock: Seconds) -> None:
     assert error.fault is Fault.NETWORK
     assert "through the proxy http://127.0.0.1:9" in error.detail
     assert "hunter2" not in str(error) and "hunter2" not in repr(FetchSettings(proxy=secret))
+
+
+def test_requests_go_through_the_proxy_that_was_set(server: FeedServer, clock: Seconds) -> None:
+    server.set(HOST, plays(BODY))
+    fetch = Fetcher(FetchSettings(**{**QUICK, "proxy": server.base_url}), monotonic=clock, sleep=clock.sleep)
+    assert fetch("eastmoney", Request(HOST, "/api", scheme="http")) == BODY
+    assert len(server.asked(HOST)) == 1
 
 
 def test_the_environments_proxy_is_followed_only_when_told(clock: Seconds, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,6 +182,19 @@ def test_a_whole_market_may_not_shrink_by_more_than_a_tenth(server: FeedServer, 
     assert set(served.table["last"]) == {101_000}
 
 
+def test_the_first_whole_market_is_measured_by_the_last_list(server: FeedServer, clock: Seconds) -> None:
+    many = [f"{600_000 + number}.SH" for number in range(100)]
+    server.set("a", plays(prices(many[:89])))
+    server.set("b", plays(prices(many[:90])))
+    ladder = Ladder(
+        Fetcher(FetchSettings(paces={"a": Pace(0.0), "b": Pace(0.0)}), resolve=server.resolve, monotonic=clock, sleep=clock.sleep),
+        quotes=[Rung("a", "a", Prices("a", "a")), Rung("b", "b", Prices("b", "b"))],
+        listed_rows=100,
+        monotonic=clock,
+    )
+    assert ladder.quotes([], NOW).source == "b"
+
+
 def test_a_name_that_is_quoted_nowhere_does_not_hide_the_others(server: FeedServer, ladder: Ladder, clock: Seconds) -> None:
     for host in HOSTS.values():
         server.set(host, plays(prices(NAMES[:3])))
