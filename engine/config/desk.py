@@ -153,8 +153,12 @@ class DeskConfig(Strict):
 
     @property
     def intervals(self) -> tuple[tuple[str, int], ...]:
-        """The bars a snapshot carries besides daily ones, and how many of each."""
-        return tuple(bars_of(text) for text in self.bars)
+        """The bars a snapshot carries besides daily ones, and how many of each; a fusion desk's channels are always among them."""
+        named = [bars_of(text) for text in self.bars]
+        terms = self.fusion.exact(self.market)
+        channels = (terms.slow, terms.fast) if self.strategy == "fusion" else ()
+        missing = [interval for interval in channels if interval != "1d" and interval not in {name for name, _ in named}]
+        return (*named, *(bars_of(interval) for interval in dict.fromkeys(missing)))
 
     @property
     def is_live(self) -> bool:

@@ -12,12 +12,12 @@ from engine.config.strict import Fraction, Strict
 from engine.core.units import PPM, Market
 from engine.strategies import Fusion
 
-_BY_MARKET = {Market.CRYPTO: ("4h", "3m"), Market.ASHARE: ("1d", "5m"), Market.US: ("1d", "60m")}
+_BY_MARKET = {Market.CRYPTO: ("4h", "3m"), Market.ASHARE: ("1d", "5m"), Market.US: ("1d", "1h")}
 Weight = Annotated[Decimal, Field(gt=0, le=1_000, max_digits=9, decimal_places=3)]
 
 
 class FusionConfig(Strict):
-    """`slow` and `fast` are bar intervals ("4h"), left out by market: crypto 4h and 3m, A-shares 1d and 5m, US 1d and 60m.
+    """`slow` and `fast` are bar intervals ("4h"), left out by market: crypto 4h and 3m, A-shares 1d and 5m, US 1d and 1h.
 
     `slow_weight` is the slow channel's share of a size, a direction weaker than `min_strength` counts as flat, and `weights` are
     those of the panel's models, 1 for one that is not named.

@@ -29,7 +29,9 @@ What the panel decides, from the first line that fits; weights are the models' o
 | all in, by half the panel's weight or less | any | any | hold: too many abstained |
 | anything else | any | any | hold: no agreement |
 
-Long only: down means out, never short. The size is a share of the largest position the desk allows.
+Long only: down means out, never short. The size is a share of the largest position the desk allows. The slow support is the stop
+where it lies below the price; the slow resistance is the target where it leaves at least as much room as the stop takes, for a
+trend that ends at a nearer one would not be worth entering and is not what "up" says.
 """
 
 from __future__ import annotations
@@ -183,19 +185,27 @@ def _hold(symbol: str, votes: list[Vote], why: str, terms: Fusion) -> Decision:
 
 def _decision(symbol: str, intent: Intent, target: int, votes: list[Vote], chosen: Vote, terms: Fusion, price: int = 0) -> Decision:
     views = [view for view in (chosen.slow, chosen.fast) if view is not None]
-    slow = chosen.slow
-    entering = intent is not Intent.EXIT
+    stop, target_price = _levels(chosen.slow, price) if intent is not Intent.EXIT else (0, 0)
     return Decision(
         instrument=symbol,
         intent=intent,
         target_weight_ppm=target,
         confidence_ppm=_mean(votes, terms),
         reasoning=f"{chosen.model}: {chosen.said}. " + " ".join(view.reasoning for view in views),
-        stop_loss=slow.support if entering and slow is not None and 0 < slow.support < price else 0,
-        take_profit=slow.resistance if entering and slow is not None and slow.resistance > price else 0,
+        stop_loss=stop,
+        take_profit=target_price,
         sources=(*(vote.model for vote in votes), *dict.fromkeys(item for view in views for item in view.evidence)),
         unverified=tuple(dict.fromkeys(item for view in views for item in view.unverified)),
     )
+
+
+def _levels(slow: ChannelView | None, price: int) -> tuple[int, int]:
+    """(stop, target) from the slow channel, 0 for none."""
+    if slow is None:
+        return 0, 0
+    stop = slow.support if 0 < slow.support < price else 0
+    room = slow.resistance - price
+    return stop, slow.resistance if room > 0 and (not stop or room >= price - stop) else 0
 
 
 def _mean(votes: list[Vote], terms: Fusion) -> int:

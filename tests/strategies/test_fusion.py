@@ -84,11 +84,25 @@ def test_a_name_left_out_is_flat_and_a_refused_item_is_silence():
     assert vote_of(Voice("m", {NAME: None}, {NAME: None}), NAME, TERMS).stance is Stance.NONE
 
 
-def test_a_support_below_the_price_is_the_stop_and_a_resistance_above_it_the_target():
-    decision = decided([Voice("m", channel("up", support=90, resistance=130), channel("up", support=95, resistance=99))])
-    assert decision is not None and (decision.stop_loss, decision.take_profit) == (90, 130)
-    beyond = decided([Voice("m", channel("up", support=101, resistance=130), channel("up"))])
-    assert beyond is not None and (beyond.stop_loss, beyond.take_profit) == (0, 130)
+@pytest.mark.parametrize(
+    ("support", "resistance", "levels"),
+    [
+        (90, 130, (90, 130)),
+        (90, 110, (90, 110)),
+        (90, 109, (90, 0)),
+        (101, 130, (0, 130)),
+        (0, 101, (0, 101)),
+        (90, 100, (90, 0)),
+        (90, 0, (90, 0)),
+    ],
+)
+def test_support_below_the_price_is_the_stop_and_resistance_the_target_where_it_leaves_as_much_room(
+    support: int, resistance: int, levels: tuple[int, int]
+):
+    decision = decided(
+        [Voice("m", channel("up", support=support, resistance=resistance), channel("up", support=95, resistance=99))]
+    )
+    assert decision is not None and (decision.stop_loss, decision.take_profit) == levels
 
 
 def test_what_was_not_borne_out_in_either_channel_goes_with_the_decision():
