@@ -292,7 +292,7 @@ def _state(host: _Host, now: float) -> HostState:
 
 @lru_cache(maxsize=2)
 def _trusting(trust_env: bool) -> ssl.SSLContext:
-    """The usual authorities, or those of SSL_CERT_FILE where the environment is followed; read once, it costs tens of milliseconds."""
+    """The usual authorities, or SSL_CERT_FILE's where the environment is followed; reading them costs tens of milliseconds."""
     return httpx.create_ssl_context(trust_env=trust_env)
 
 
