@@ -134,7 +134,9 @@ DAYS = st.sampled_from(calendar(Market.ASHARE).sessions(date(2019, 1, 2), date(2
 
 @given(symbol=CODES, day=DAYS, pre_close=st.integers(60, 3_000_000), treated=st.booleans(), age=st.integers(0, 40))
 @settings(max_examples=150, deadline=None)
-def test_limits_in_columns_are_those_of_the_exchange_room(symbol: str, day: date, pre_close: int, treated: bool, age: int) -> None:
+def test_limits_in_columns_are_those_of_the_exchange_room_for_a_share_without_marks(
+    symbol: str, day: date, pre_close: int, treated: bool, age: int
+) -> None:
     known = calendar(Market.ASHARE)
     opens = known.session(day).opens.astimezone(UTC)
     fact = security(symbol, opens - timedelta(days=60), listed=True, special_treatment=treated, list_date=day - timedelta(days=age))
@@ -142,7 +144,7 @@ def test_limits_in_columns_are_those_of_the_exchange_room(symbol: str, day: date
     bar = ROW.with_columns(symbol=pl.lit(symbol), trading_day=pl.lit(day), start=pl.lit(opens), pre_close=pl.lit(pre_close))
     found = price_bounds(bar.cast(BAR_SCHEMA), folded(facts))
     board = board_of(symbol, Market.ASHARE)
-    item = Instrument(symbol, Market.ASHARE, board, "", list_date=day - timedelta(days=age), special_treatment=treated)
+    item = Instrument(symbol, Market.ASHARE, board, "", list_date=day - timedelta(days=age))
     try:
         expected = price_limits(item, day, pre_close, sessions_listed=sessions_listed(item, day))
     except RuleUnknown:

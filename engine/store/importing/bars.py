@@ -16,7 +16,7 @@ import polars as pl
 from engine.core.errors import CalendarUnknown, DataError
 from engine.core.units import PPM, UNITS, Market
 from engine.exchange import calendar
-from engine.store.importing.headers import counted_in_lots
+from engine.store.importing.headers import amount_unit, counted_in_lots
 from engine.store.importing.numbers import exact, nearest
 from engine.store.importing.plan import Plan, Stamp, VolumeUnit
 from engine.store.importing.symbols import symbol_in_name, symbol_table
@@ -28,7 +28,7 @@ _PRICES = ("open", "high", "low", "close")
 _SHARES_A_LOT = 100
 _ZONES = {Market.ASHARE: "Asia/Shanghai", Market.US: "America/New_York", Market.CRYPTO: "UTC"}
 _HOURS = {Market.ASHARE: (time(9, 30), time(15, 0)), Market.US: (time(9, 30), time(16, 0))}
-_FALSE = ("0", "false", "f", "no", "否")
+_FALSE = ("0", "0.0", "false", "f", "no", "否")
 _DAILY = "1d"
 
 
@@ -129,7 +129,7 @@ def _figures(rows: pl.DataFrame, origin: Mapping[str, str], plan: Plan) -> dict[
     lots = plan.volume is VolumeUnit.LOTS or (plan.volume is None and _lots(rows, origin, plan))
     made = {f"exact {name}": convert(name, units.price) for name in _PRICES}
     made["exact volume"] = exact("volume", units.quantity * (_SHARES_A_LOT if lots else 1))
-    amount = units.money * (plan.amount_factor or 1)
+    amount = units.money * (plan.amount_factor or amount_unit(origin))
     for name, figure in (("amount", nearest("amount", amount)), ("pre_close", convert("pre_close", units.price))):
         present = name in rows.columns
         made[f"exact {name}"] = pl.when(pl.col(name).is_null()).then(0).otherwise(figure) if present else pl.lit(0, pl.Int64)
@@ -147,7 +147,7 @@ def _lots(rows: pl.DataFrame, origin: Mapping[str, str], plan: Plan) -> bool:
         (pl.col("volume") > 0) & (pl.col("amount") > 0) & (pl.col("close") > 0)
     )
     ratio = figures.select((pl.col("amount") / pl.col("volume") / pl.col("close")).median()).item()
-    return ratio is not None and _SHARES_A_LOT * 0.85 < ratio * (plan.amount_factor or 1) < _SHARES_A_LOT * 1.15
+    return ratio is not None and _SHARES_A_LOT * 0.85 < ratio * (plan.amount_factor or amount_unit(origin)) < _SHARES_A_LOT * 1.15
 
 
 def _bars(rows: pl.DataFrame, interval: str, plan: Plan) -> pl.DataFrame:

@@ -35,7 +35,7 @@ MILLIONTH = 1_000_000
 RATE_SCALE = 10**8
 _ZONES = {Market.ASHARE: "Asia/Shanghai", Market.US: "America/New_York", Market.CRYPTO: "UTC"}
 _DATED_NAME = re.compile(r"column name_(\d{4})_(\d{2})")
-_FALSE = ("0", "false", "f", "no", "否")
+_FALSE = ("0", "0.0", "false", "f", "no", "否")
 _TIMES = ("calc_time", "bar_start", "bar_end", "date", "time")
 _KINDS: tuple[tuple[str, Table], ...] = (
     ("rate", FUNDING),

@@ -92,3 +92,8 @@ def counted_in_lots(header: str) -> bool | None:
     if "手" in header or plain_header(header) in LOTS:
         return True
     return False if "股" in header else None
+
+
+def amount_unit(origin: Mapping[str, str]) -> int:
+    """What an amount of 1 means, by the headers that fields came from: tushare counts thousands beside its `ts_code` and `vol`."""
+    return 1_000 if (origin.get("symbol"), origin.get("volume")) == ("ts_code", "vol") else 1

@@ -40,7 +40,9 @@ def full_symbol(text: str, market: Market) -> str | None:
 
 def symbol_in_name(stem: str, market: Market) -> str | None:
     """The symbol in a file's name: `SH#600519`, `600519_daily`, `BTCUSDT-1m-2025-05`; None where there is none."""
-    for word in (stem, *re.split(r"[-_ .#]", stem)):
+    pieces = re.split(r"[-_ #]", stem)
+    # An index needs the prefix of its exchange, which a piece alone would lose; a pair is spelt with the same dash as the rest.
+    for word in (stem, *pieces) if market is Market.ASHARE else (*pieces, stem):
         if (found := full_symbol(word, market)) is not None:
             return found
     return None

@@ -20,14 +20,15 @@ FIRST_DAYS = timedelta(days=30)
 _NAMED_FUNDS = (Board.ETF_SZ, Board.LOF_SZ)
 _GROWTH = "创业板"
 """Only its name tells a growth fund of Shenzhen, and that may not be known: all of them get its wider limit."""
-_FACTS = ("board", "special_treatment", "delisting", "list_date")
+_FACTS = ("board", "delisting", "list_date")
 
 
 def price_bounds(bars: pl.DataFrame, securities: pl.DataFrame) -> pl.DataFrame:
     """symbol, start, limit_up, limit_down (price units) of the `bars` that have a limit which the rulebook knows.
 
     `securities` is the folded history: symbol, known_at and the facts in force from then. A share whose listing day is not known
-    is held to the limits of an old share; one not known to be ST to those of an ordinary one.
+    is held to the limits of an old share, an ST share to those of an ordinary one: the mark may have been lifted since it was told,
+    and its half-width limits would then refuse good bars.
     """
     rows = bars.filter(pl.col("pre_close") > 0).select("symbol", "start", "trading_day", "pre_close")
     known = securities.select("symbol", "known_at", *_FACTS).sort("known_at")
@@ -37,7 +38,7 @@ def price_bounds(bars: pl.DataFrame, securities: pl.DataFrame) -> pl.DataFrame:
     recent = (pl.col("trading_day") - pl.col("list_date")).is_between(timedelta(0), FIRST_DAYS)
     dated = dated.with_columns(pl.when(recent).then("list_date").alias("recently"))
     groups = dated.with_columns(prefix=pl.col("symbol").str.replace(r"^(\d{3})\d{3}", "${1}000"))
-    keys = ["prefix", "board", "special_treatment", "delisting", "recently", "trading_day"]
+    keys = ["prefix", "board", "delisting", "recently", "trading_day"]
     bands = [(*key, *_band(*key)) for key in groups.select(keys).unique().iter_rows()]
     ppm = {"up_ppm": pl.Int64(), "down_ppm": pl.Int64(), "tick": pl.Int64()}
     table = pl.DataFrame(bands, schema={**{name: groups.schema[name] for name in keys}, **ppm}, orient="row")
@@ -56,9 +57,7 @@ def _limit(parts: pl.Expr) -> pl.Expr:
     return (2 * pl.col("pre_close") * parts + whole) // (2 * whole) * pl.col("tick")
 
 
-def _band(
-    symbol: str, board: str | None, treated: bool | None, delisting: bool | None, listed: date | None, day: date
-) -> tuple[int, int, int]:
+def _band(symbol: str, board: str | None, delisting: bool | None, listed: date | None, day: date) -> tuple[int, int, int]:
     try:
         found = Board(board) if board else board_of(symbol, Market.ASHARE)
         item = Instrument(
@@ -67,7 +66,6 @@ def _band(
             found,
             _GROWTH if found in _NAMED_FUNDS else "",
             list_date=listed,
-            special_treatment=bool(treated),
             delisting=bool(delisting),
         )
         return (*band(item, day, sessions_listed=sessions_listed(item, day)), tick_of(item, day))
