@@ -80,15 +80,16 @@ def analyze(snapshot: Snapshot, mandate: Mandate, account: Account, previous_ses
 
 
 def _oldest(snapshot: Snapshot, mandate: Mandate) -> datetime:
-    """Before which a quote is too old for a desk on the wall's clock; the age counts from where trading began or went on."""
+    """Before which a quote is too old for a desk on the wall's clock; only time in which the market trades makes it older."""
     days = calendar(mandate.market)
     never = datetime.min.replace(tzinfo=UTC)
     if not mandate.max_age_s or days.phase(snapshot.as_of) is not Phase.CONTINUOUS:
         return never
-    session = days.session(days.local_day(snapshot.as_of))
-    begins = session.lunch[1] if session.lunch is not None and session.lunch[1] <= snapshot.as_of else session.opens
-    limit = timedelta(seconds=mandate.max_age_s)
-    return snapshot.as_of - limit if snapshot.as_of - limit > begins or mandate.market is Market.CRYPTO else never
+    session, limit = days.session(days.local_day(snapshot.as_of)), timedelta(seconds=mandate.max_age_s)
+    oldest = snapshot.as_of - limit
+    if session.lunch is not None and oldest < session.lunch[1] <= snapshot.as_of:
+        oldest -= session.lunch[1] - session.lunch[0]
+    return oldest if oldest >= session.opens or mandate.market is Market.CRYPTO else never
 
 
 def _last_day(newest: Mapping[str, Newest], symbol: str) -> date:
@@ -238,14 +239,19 @@ def limits_of(instrument: Instrument, quote: Quote, day: date) -> tuple[int, int
     return None if limits is None else (limits.up, limits.down)
 
 
+DUST_PPM = 100
+"""A holding below a hundredth of a percent of equity is a rest that no order sells (fees taken in coins leave such)."""
+
+
 def held_weights(account: Account, snapshot: Snapshot, seen: Seen) -> dict[str, int]:
-    """Current weights in ppm of equity, for strategies that rebalance."""
+    """Current weights in ppm of equity, for strategies that rebalance; rests (DUST_PPM) are left out."""
     instruments = instruments_in(snapshot)
     prices = seen.prices
     equity = equity_of(account, prices, instruments)
     if equity <= 0:
         return {}
-    return {symbol: worth(symbol, account, prices, instruments) * PPM // equity for symbol in account.positions}
+    weights = {symbol: worth(symbol, account, prices, instruments) * PPM // equity for symbol in account.positions}
+    return {symbol: weight for symbol, weight in weights.items() if weight >= DUST_PPM}
 
 
 def instruments_in(snapshot: Snapshot) -> dict[str, Instrument]:
