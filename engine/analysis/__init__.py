@@ -2,6 +2,7 @@
 
 from engine.analysis.channels import Channel, fast_channel, length_of, slow_channel
 from engine.analysis.features import FEATURE_NAMES, Features, features, last_session
+from engine.analysis.quote_screen import screen_quotes
 from engine.analysis.screening import ORDINARY, RANKINGS, Extreme, Filters, screen, screen_market, sessions_needed, tradable
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "length_of",
     "screen",
     "screen_market",
+    "screen_quotes",
     "sessions_needed",
     "slow_channel",
     "tradable",
