@@ -71,9 +71,9 @@ def parse_page(body: bytes) -> Page:
         raise not_data(SOURCE, f"{rows.height} rows of {total!r}")
     if rows.is_empty():
         raise FeedError(SOURCE, Fault.EMPTY, f"no rows of {total}")
-    if rows.select("f12", "f13").n_unique() < rows.height:
+    if rows["f12"].n_unique() < rows.height and rows.select("f12", "f13").n_unique() < rows.height:
         rows = rows.unique(maintain_order=True)
-        if rows.select("f12", "f13").n_unique() < rows.height:
+        if rows["f12"].n_unique() < rows.height and rows.select("f12", "f13").n_unique() < rows.height:
             raise not_data(SOURCE, "one code twice with different figures")
     return Page(total, rows)
 
@@ -98,7 +98,7 @@ def raw_quotes(rows: pl.DataFrame) -> pl.DataFrame:
     none = pl.lit(None, pl.Float64)
     return rows.select(
         code="f12",
-        home=pl.col("f13").replace_strict({1.0: "SH", 0.0: "SZ"}, default=None, return_dtype=pl.String),
+        home=pl.when(f13=1).then(pl.lit("SH")).when(f13=0).then(pl.lit("SZ")),
         name="f14",
         at=pl.from_epoch(seconds, time_unit="s").dt.replace_time_zone("UTC").dt.cast_time_unit("us"),
         last="f2",

@@ -40,7 +40,7 @@ _EXACT = 2.0**51
 """Below it a decimal's nearest double, times the scale, lies within half a unit of the true whole number."""
 _LARGEST_PRICE = 1e12
 _OFF_GRID = 1e-3
-_UNSAFE = r"[\p{C}\p{Zl}\p{Zp}\x{fe00}-\x{fe0f}]"
+_VARIATION = re.compile("[\ufe00-\ufe0f]")
 _NAME_CHARS = 60
 
 
@@ -177,11 +177,12 @@ def figures(table: pl.DataFrame, name: str) -> Figures:
 
 def clean(names: pl.Series) -> pl.Series:
     """Names from outside, made safe for any screen; '' where there is none."""
-    text = names.fill_null("").str.strip_chars()
-    doubtful = text.str.contains(_UNSAFE) | (text.str.len_bytes() > _NAME_CHARS)
-    if not doubtful.any():
+    text = (names.fill_null("") if names.null_count() else names).str.strip_chars()
+    together = str(text.str.join("").item())
+    longest = text.str.len_bytes().max()
+    if together.isprintable() and _VARIATION.search(together) is None and isinstance(longest, int) and longest <= _NAME_CHARS:
         return text
-    return pl.select(pl.when(doubtful).then(text.map_elements(_safe_name, return_dtype=pl.String)).otherwise(text)).to_series()
+    return text.map_elements(_safe_name, return_dtype=pl.String)
 
 
 def _safe_name(text: str) -> str:

@@ -82,23 +82,30 @@ def named_rows(source: str, rows: pl.DataFrame, asked: Collection[str] = ()) -> 
 
     A code under another exchange's number is an index: kept only when it was asked for. Raises FeedError(NOT_DATA).
     """
-    coded = rows["code"].str.contains(r"^\d{6}$").fill_null(False)
+    number = rows["code"].cast(pl.Int64, strict=False).fill_null(-1).to_numpy()
+    coded = (number >= 0) & ((rows["code"].str.len_bytes() == 6) & ~rows["code"].str.starts_with("+")).fill_null(False).to_numpy()
     if not coded.all():
-        rows = rows.filter(coded)
-    owner = _OWNERS[rows["code"].str.head(3).cast(pl.Int64).to_numpy()]
-    given = rows["home"].replace_strict(_HOMES, default=0, return_dtype=pl.Int64).to_numpy()
+        rows, number = rows.filter(coded), number[coded]
+    owner = _OWNERS[number // 1000]
+    given = rows.select(
+        pl.when(home="SH").then(_HOMES["SH"]).when(home="SZ").then(_HOMES["SZ"]).when(home="BJ").then(_HOMES["BJ"]).otherwise(0)
+    ).to_series()
     # Eastmoney counts Beijing under Shenzhen's market number: the code decides between those two.
-    home = np.where((given == 0) | ((owner == _HOMES["BJ"]) & (given == _HOMES["SZ"])), owner, given)
+    unsaid = (given.to_numpy() == 0) | ((owner == _HOMES["BJ"]) & (given.to_numpy() == _HOMES["SZ"]))
+    home = np.where(unsaid, owner, given.to_numpy())
     listed = (owner == home) & (owner > 0)
-    named = rows.drop("code", "home").with_columns(
+    kept = rows.drop("code", "home").with_columns(
         symbol=rows["code"] + pl.Series(_SUFFIXES[home], dtype=pl.String), listed=pl.Series(listed, dtype=pl.Boolean)
     )
-    kept = named.filter(pl.col("symbol").is_in(list(asked)) if asked else pl.col("listed"))
+    if asked:
+        kept = kept.filter(pl.col("symbol").is_in(list(asked)))
+    elif not listed.all():
+        kept = kept.filter("listed")
     if kept["symbol"].n_unique() < kept.height:
         kept = kept.unique(maintain_order=True)
         if kept["symbol"].n_unique() < kept.height:
             raise not_data(source, "one symbol twice with different figures")
-    return kept.sort("symbol")
+    return kept if kept["symbol"].is_sorted() else kept.sort("symbol")
 
 
 def _owner(front: str) -> int:
