@@ -17,6 +17,10 @@ from engine.core.units import UNITS, Market
 HIGH_WATER = "HIGH_WATER"
 """The code under which a new high of a holding is noted; parameters `instrument` and `price` (price units)."""
 MINUTE = timedelta(minutes=1)
+HEARD = (
+    *("DeskOpened", "DecisionsMade", "StrategyProposed", "StrategyJudged", "OrderCreated", "Filled", "Adjusted", "Marked", "Noted"),
+)
+"""The kinds of record that `Past.after` listens to; every other leaves it as it is."""
 _E8 = 10**8
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from engine.core.past import Past
+from engine.core.past import HEARD, Past
 from engine.store import Books, Head
 
 FORMAT = 1
@@ -38,13 +38,13 @@ def recall(file: Path, books: Books, desk: str) -> Past:
     Where that rest was long, the note is brought up to date at once: a desk that never reaches a close must not pay twice.
     """
     past, noted = _noted(file, books, desk)
-    after = noted
-    while page := books.entries(after, limit=PAGE):
+    after, last = noted, books.head()
+    while page := books.entries_among(HEARD, after, limit=PAGE):
         for entry in page:
             past = past.after(entry.record)
         after = page[-1].seq
-    if after - noted > PAGE:
-        keep(file, past, Head(after, books.hash_at(after)))
+    if last - noted > PAGE:
+        keep(file, past, Head(last, books.hash_at(last)))
     return past
 
 

@@ -292,6 +292,11 @@ class Books:
         """Journal rows after number `after`, oldest first."""
         return self._entries(f"{_ENTRY} WHERE seq > ? ORDER BY seq LIMIT ?", after, _bounded(limit))
 
+    def entries_among(self, kinds: Sequence[str], after: int, *, limit: int) -> tuple[views.Entry, ...]:
+        """Journal rows of some kinds after number `after`, oldest first."""
+        marks = ", ".join("?" for _ in kinds)
+        return self._entries(f"{_ENTRY} WHERE seq > ? AND kind IN ({marks}) ORDER BY seq LIMIT ?", after, *kinds, _bounded(limit))
+
     def entries_of(self, cycle_id: str) -> tuple[views.Entry, ...]:
         """Every journal row that names the cycle, oldest first."""
         return self._entries(f"{_ENTRY} WHERE cycle_id = ? AND cycle_id <> '' ORDER BY seq", cycle_id)

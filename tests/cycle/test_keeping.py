@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from engine.config import Config, DeskConfig, ReplayConfig
 from engine.core.clock import SystemClock
-from engine.core.past import Past
+from engine.core.past import HEARD, Past
 from engine.cycle.keeping import PAGE, recall
 from engine.engine import Engine
 from engine.store import Books, books
@@ -40,6 +42,19 @@ def test_the_note_and_the_rest_of_the_journal_make_the_whole_past(home: Path) ->
         assert recall(home / "past" / "demo.json", view, "demo") == told
         assert told.exited_on and told.ordered_at
         assert json.loads((home / "past" / "demo.json").read_text())["seq"] > view.head() // 2
+
+
+def test_kinds_that_are_not_read_would_have_changed_nothing(home: Path) -> None:
+    past = Past("demo")
+    with books(home) as view:
+        kinds = {type(entry.record).__name__ for entry in view.entries(0, limit=PAGE)}
+        for entry in view.entries(0, limit=PAGE):
+            after = past.after(entry.record)
+            assert after is past or type(entry.record).__name__ in HEARD
+            past = after
+    assert kinds - set(HEARD)
+    handled = set(re.findall(r"case (\w+)\(", inspect.getsource(Past.after)))
+    assert handled == set(HEARD)
 
 
 @pytest.mark.parametrize("damage", ["gone", "torn", "another journal", "another desk", "another format"])

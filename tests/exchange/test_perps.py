@@ -253,10 +253,34 @@ def test_exchange_information_that_is_not_understood_is_refused(bad: dict[str, o
         ("0.001", "0", OrderType.MARKET, "PRICE_NOT_ON_TICK"),
         ("0.001", "9999.9", OrderType.LIMIT, "NOTIONAL_BELOW_MINIMUM"),
         ("0.001", "10000", OrderType.LIMIT, ""),
+        ("-0.001", "60000", OrderType.LIMIT, "QUANTITY_NOT_POSITIVE"),
+        ("0.00000001", "60000", OrderType.LIMIT, "QUANTITY_BELOW_MINIMUM"),
+        ("1000", "60000", OrderType.LIMIT, ""),
+        ("0.001", "-0.1", OrderType.LIMIT, "PRICE_NOT_ON_TICK"),
     ],
 )
 def test_filters_refuse_by_code(quantity: str, price: str, kind: OrderType, code: str) -> None:
     assert contract_problem(BTC, e8(quantity), e8(price), kind) == code
+
+
+def test_a_market_order_has_a_maximum_of_its_own() -> None:
+    narrow = replace(BTC, max_market_quantity=100 * E8)
+    assert contract_problem(narrow, 101 * E8, e8("60000"), OrderType.LIMIT) == ""
+    assert contract_problem(narrow, 101 * E8, e8("60000"), OrderType.MARKET) == "QUANTITY_OVER_MAXIMUM"
+    assert contract_problem(narrow, 100 * E8, e8("60000"), OrderType.MARKET) == ""
+
+
+def test_what_exchange_information_leaves_out_is_the_exchanges_default() -> None:
+    info = recorded("http_spot_market_exchange_info.json")
+    spot = contract_from(info)
+    assert (spot.liquidation_fee_ppm, spot.funding_hours, spot.tiers) == (0, 8, ())
+    bare = Contract("X", 1, 1, 1, 1, 1, 1)
+    assert (bare.liquidation_fee_ppm, bare.funding_hours, bare.tiers) == (0, 8, ())
+
+
+def test_an_unknown_symbol_has_no_brackets_and_says_of_when_the_table_is() -> None:
+    with pytest.raises(RuleUnknown, match=r"NOPEUSDT: no margin tiers known .the table of 2024-10-24 has BTCUSDT"):
+        margin_tiers("NOPEUSDT")
 
 
 def test_the_shipped_brackets_agree_with_the_recorded_ones() -> None:
