@@ -1,4 +1,4 @@
-"""What the engine watches of itself: threads, data, models, losses, books and budget, as readings in and conditions out. Pure.
+"""What the engine watches of itself: threads, data, models, losses and books, as readings in and conditions out. Pure.
 
 readings of one desk ──► conditions ──► Watch.changes: an alert when one begins or grows worse, a note when it is over
 """
@@ -33,8 +33,6 @@ class Readings:
     lost_ppm: int = 0
     max_loss_ppm: int = 0
     mismatch: str = ""
-    spent: int = 0
-    budget: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,6 @@ def conditions(now: Readings) -> tuple[Condition, ...]:
     found += _limit("LOSS", now.lost_ppm, now.max_loss_ppm, PPM)
     if now.mismatch:
         found.append(Condition("POSITION_MISMATCH", "", Severity.CRITICAL, (("reason", now.mismatch),)))
-    found += _limit("BUDGET", now.spent, now.budget, PPM)
     return tuple(found)
 
 

@@ -17,8 +17,6 @@ WELL = Readings(
     failures={"m": 2},
     lost_ppm=39_999,
     max_loss_ppm=50_000,
-    spent=799,
-    budget=1_000,
 )
 
 
@@ -39,8 +37,6 @@ def test_a_desk_that_is_well_says_nothing() -> None:
         (replace(WELL, lost_ppm=40_000), "LOSS_NEAR", Severity.WARNING),
         (replace(WELL, lost_ppm=50_000), "LOSS_LIMIT", Severity.CRITICAL),
         (replace(WELL, mismatch="cash"), "POSITION_MISMATCH", Severity.CRITICAL),
-        (replace(WELL, spent=800), "BUDGET_NEAR", Severity.WARNING),
-        (replace(WELL, spent=1_000), "BUDGET_LIMIT", Severity.CRITICAL),
     ],
 )
 def test_each_thing_that_goes_wrong_has_its_code(readings: Readings, code: str, severity: Severity) -> None:
@@ -48,7 +44,7 @@ def test_each_thing_that_goes_wrong_has_its_code(readings: Readings, code: str, 
 
 
 def test_a_limit_of_nothing_is_no_limit_and_a_replay_has_no_old_data() -> None:
-    assert codes(replace(WELL, max_loss_ppm=0, lost_ppm=900_000, budget=0, spent=10**9, data_age_s=None)) == []
+    assert codes(replace(WELL, max_loss_ppm=0, lost_ppm=900_000, data_age_s=None)) == []
 
 
 def test_a_condition_is_raised_once_noted_when_over_and_raised_again_when_it_returns() -> None:

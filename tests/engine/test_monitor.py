@@ -98,5 +98,5 @@ def test_a_model_that_fails_three_times_in_a_row_is_told_of(tmp_path: Path) -> N
 def test_an_engine_that_is_well_raises_nothing(tmp_path: Path) -> None:
     with engine_at(tmp_path / "h", cycles=2) as engine:
         time.sleep(1.5)
-        watched = {"THREAD_SILENT", "DATA_OLD", "MODEL_FAILING", "POSITION_MISMATCH", "BUDGET_NEAR", "BUDGET_LIMIT"}
+        watched = {"THREAD_SILENT", "DATA_OLD", "MODEL_FAILING", "POSITION_MISMATCH", "BUDGET_NEAR", "BUDGET_STEP"}
         assert not [row.code for row in engine.state.alerts.view().rows.values() if row.code in watched]
