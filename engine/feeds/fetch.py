@@ -31,6 +31,7 @@ from engine.feeds.source import Fault, FeedError, Request
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 """Without a handler of its own the library's notice of each retry would be printed across the console."""
 
+CLOSING_S = 1.0
 HOSTS_THAT_MAKE_A_WALL = 3
 """When so many hosts of one family are open at once, it is not the hosts: the whole family rests (data_apis.md, 1.8)."""
 _ANSWERED = frozenset({Fault.UNKNOWN_SYMBOL})
@@ -125,7 +126,12 @@ class Fetcher:
             self._closed = True
             hosts = list(self._hosts.values())
         for host in hosts:
-            host.line.close()
+            host.line.hang_up()
+        for host in hosts:
+            # Who still waits for its turn finds the fetcher closed and lets go; the process does not wait for it longer than this.
+            if host.wall.turn.acquire(timeout=CLOSING_S):
+                host.line.close()
+                host.wall.turn.release()
 
     def _host(self, name: str) -> _Host:
         with self._lock:
@@ -153,10 +159,12 @@ class Fetcher:
         if not wall.turn.acquire(timeout=self._settings.turn_s):
             raise FeedError(source, Fault.TIMEOUT, f"{host.name}: no turn within {self._settings.turn_s:g} s")
         try:
-            self._admit(source, host)
+            self._refuse(source, host)
             wall.bucket, wait = reserve(wall.bucket, wall.pace, self._monotonic(), request.weight)
             if wait:
                 self._sleep(wait)
+                self._refuse(source, host)
+            self._probe(host)
             host.requests += 1
             try:
                 body = self._get(source, request, host)
@@ -179,8 +187,8 @@ class Fetcher:
                 return circuit
         return None
 
-    def _admit(self, source: str, host: _Host) -> None:
-        """Raises FeedError while the host or its family rests; otherwise marks the probe, if this is one."""
+    def _refuse(self, source: str, host: _Host) -> None:
+        """Raises FeedError while the host or its family rests, and once the fetcher is closed."""
         if self._closed:
             raise FeedError(source, Fault.NETWORK, f"{host.name}: the fetcher is closed")
         now = self._monotonic()
@@ -188,9 +196,13 @@ class Fetcher:
         if resting is not None:
             left = resting.until - now
             raise FeedError(source, resting.fault or Fault.NETWORK, f"{host.name} rests for {left:.0f} s", retry_after_s=left)
+
+    def _probe(self, host: _Host) -> None:
+        """Mark the request as the probe, where a rest is over."""
+        now, rest = self._monotonic(), self._settings.rest
         with self._lock:
-            host.wall.circuit = admit(host.wall.circuit, now, self._settings.rest) or host.wall.circuit
-            host.circuit = admit(host.circuit, now, self._settings.rest) or host.circuit
+            host.wall.circuit = admit(host.wall.circuit, now, rest) or host.wall.circuit
+            host.circuit = admit(host.circuit, now, rest) or host.circuit
 
     def _failed(self, host: _Host, error: FeedError) -> None:
         now, rest = self._monotonic(), self._settings.rest

@@ -17,7 +17,7 @@ from engine.feeds.source import Request
 
 
 class Line:
-    """An httpx client with a single connection. Used by one thread at a time; `cut` and `close` may come from any."""
+    """An httpx client with a single connection. Used by one thread at a time; `cut` and `hang_up` may come from any."""
 
     def __init__(self, *, verify: ssl.SSLContext, timeout: httpx.Timeout, trust_env: bool, proxy: str) -> None:
         self._client = httpx.Client(
@@ -31,6 +31,7 @@ class Line:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._deadline: Deadline | None = None
+        self._hung_up = False
 
     @contextlib.contextmanager
     def stream(self, method: str, url: str, request: Request, headers: dict[str, str]) -> Iterator[httpx.Response]:
@@ -61,17 +62,21 @@ class Line:
                 deadline.cut = True
                 self._shut()
 
-    def close(self) -> None:
-        """Cut, and let go of the connection."""
+    def hang_up(self) -> None:
+        """Wake whoever reads, and let nobody connect again."""
         with self._lock:
+            self._hung_up = True
             self._shut()
+
+    def close(self) -> None:
+        """Let go of the connection; not while another thread uses it."""
         self._client.close()
 
     def _traced(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             with self._lock:
                 self._socket = info["return_value"].get_extra_info("socket")
-                if self._deadline is not None and self._deadline.cut:
+                if self._hung_up or (self._deadline is not None and self._deadline.cut):
                     self._shut()
 
     def _shut(self) -> None:

@@ -332,6 +332,16 @@ def test_closing_cuts_a_request_under_way(server: FeedServer, clock: Seconds) ->
     assert "closed" in fault_of(fetch).detail
 
 
+def test_who_waits_for_a_turn_when_it_closes_is_refused(server: FeedServer, clock: Seconds) -> None:
+    server.set(HOST, plays(BODY))
+    fetch = Fetcher(
+        FetchSettings(paces={HOST: Pace(gap_s=5.0)}), resolve=server.resolve, monotonic=clock, sleep=lambda seconds: fetch.close()
+    )
+    fetch("eastmoney", REQUEST)
+    assert "closed" in fault_of(fetch).detail
+    assert len(server.asked(HOST)) == 1
+
+
 def test_a_proxy_is_named_without_its_credentials(clock: Seconds) -> None:
     secret = "http://someone:hunter2@127.0.0.1:9"
     fetch = Fetcher(FetchSettings(**{**QUICK, "proxy": secret}), monotonic=clock, sleep=clock.sleep)
