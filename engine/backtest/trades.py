@@ -1,6 +1,6 @@
-"""Round trips: what each holding cost and brought from its first purchase until nothing of it was left, fees and taxes included.
+"""Round trips: what each holding cost and brought from its first purchase until it was sold, fees and taxes included.
 
-journal ──► cash and quantity by instrument ──► Trade (closed when the quantity is 0 again)
+journal ──► cash and quantity by instrument ──► Trade (closed when nothing is left but what no order could sell)
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from engine.core.journal import Adjusted, Filled, LotChange, Posting, Record
+
+DUST = 1_000
+"""A sale that leaves less than a thousandth of the most that was held has ended the trade: fees taken in coins leave such rests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,12 @@ class _Open:
     opened_on: date
     lots: dict[str, int] = field(default_factory=dict)
     result: int = 0
+    most: int = 0
+
+    @property
+    def quantity(self) -> int:
+        """What is held, in quantity units."""
+        return sum(self.lots.values())
 
 
 def round_trips(records: Iterable[Record], desk: str) -> tuple[Trade, ...]:
@@ -39,7 +48,7 @@ def round_trips(records: Iterable[Record], desk: str) -> tuple[Trade, ...]:
                 fill = record.fill
                 position = held.setdefault(fill.instrument, _Open(fill.trading_day))
                 _book(position, record.lots, record.postings)
-                if not sum(position.lots.values()):
+                if position.quantity * DUST <= position.most:
                     closed.append(Trade(fill.instrument, position.opened_on, fill.trading_day, position.result))
                     del held[fill.instrument]
             case Adjusted(desk=owner) if owner == desk and record.instrument in held:
@@ -51,4 +60,5 @@ def round_trips(records: Iterable[Record], desk: str) -> tuple[Trade, ...]:
 
 def _book(position: _Open, lots: tuple[LotChange, ...], postings: tuple[Posting, ...]) -> None:
     position.lots.update({lot.lot_id: lot.quantity for lot in lots})
+    position.most = max(position.most, position.quantity)
     position.result += sum(posting.amount for posting in postings if posting.account == "cash")

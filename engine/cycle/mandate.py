@@ -23,7 +23,7 @@ from engine.llm import Model, TemplateOf, builtin
 from engine.risk import RULES, Policy, Rule
 from engine.store import Ledger
 from engine.store.snapshot import Snapshot
-from engine.strategies import Fusion, GatePolicy, Tested
+from engine.strategies import Fusion, GatePolicy, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Observer(Protocol):
 class Gate(Protocol):
     """Tries a strategy (canonical JSON) under a mandate on the past that a snapshot holds; raises DataError where it cannot."""
 
-    def __call__(self, mandate: Mandate, text: str, snapshot: Snapshot, cancelled: threading.Event) -> Tested: ...
+    def __call__(self, mandate: Mandate, text: str, snapshot: Snapshot, cancelled: threading.Event) -> Trial: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from engine.llm import Prompt, TemplateOf, render
 from engine.llm.rule_form import parse_strategy
 from engine.llm.rule_schema import RULES_ID
 from engine.store.snapshot import Snapshot
-from engine.strategies import GatePolicy, Tested, follow, in_words, missed, rule_figures
+from engine.strategies import GatePolicy, Trial, follow, in_words, missed, rule_figures
 from engine.strategies.gate import CYCLES_FAILED
 
 RULES_PROMPT = "rules-daily"
@@ -80,7 +80,7 @@ def try_each(mandate: Mandate, equipment: Equipment, snapshot: Snapshot, written
     return records
 
 
-def verdict(policy: GatePolicy, proposed: StrategyProposed, tested: Tested, day: date) -> StrategyJudged:
+def verdict(policy: GatePolicy, proposed: StrategyProposed, tested: Trial, day: date) -> StrategyJudged:
     """The gate's ruling on a day, from nothing but its arguments."""
     failed = missed(policy, tested)
     days = min(strategy_of(proposed.text).review_after_days, policy.max_review_days)
@@ -137,9 +137,9 @@ def again(
     return found
 
 
-def tested_of(judged: StrategyJudged) -> Tested:
+def tested_of(judged: StrategyJudged) -> Trial:
     """The figures that a verdict was given on."""
-    return Tested(
+    return Trial(
         first=judged.first,
         last=judged.last,
         sessions=judged.sessions,

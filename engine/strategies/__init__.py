@@ -2,7 +2,7 @@
 
 from engine.strategies.baseline import BASELINES, buy_and_hold, equal_weight, leaving_ppm, momentum, random_names
 from engine.strategies.fusion import Fusion, Voice, fuse
-from engine.strategies.gate import GatePolicy, Tested, in_words, missed
+from engine.strategies.gate import GatePolicy, Trial, in_words, missed
 from engine.strategies.panel import Opinion, agree
 from engine.strategies.rules import follow, rule_figures
 
@@ -11,7 +11,7 @@ __all__ = [
     "Fusion",
     "GatePolicy",
     "Opinion",
-    "Tested",
+    "Trial",
     "Voice",
     "agree",
     "buy_and_hold",

@@ -1,6 +1,6 @@
 """The acceptance gate's thresholds, and which of them a strategy's look-back missed.
 
-Tested (what the desk's own cycle came to) × GatePolicy ──► codes of what failed; none means accepted
+Trial (what the desk's own cycle came to) × GatePolicy ──► codes of what failed; none means accepted
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class GatePolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Trial:
     """A strategy over its look-back, after costs: units as in GatePolicy, `costs` in money units. `cycles_failed` spoil a test."""
 
     first: date
@@ -48,7 +48,7 @@ class Tested:
     cycles_failed: int = 0
 
 
-def missed(policy: GatePolicy, tested: Tested) -> tuple[str, ...]:
+def missed(policy: GatePolicy, tested: Trial) -> tuple[str, ...]:
     """Every threshold that the look-back missed, as a code; the bounds themselves are good enough."""
     checks = (
         (CYCLES_FAILED, tested.cycles_failed == 0),
