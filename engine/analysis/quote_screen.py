@@ -6,7 +6,10 @@ Where screening.py reads instruments, this reads what a quote says of itself: ST
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -24,12 +27,7 @@ _RANKED = {
     "turnover_rate": pl.col("turnover_ppm"),
 }
 """Of the session so far; before the open the first two are 0 for all."""
-_MARKS = r"^(?:XD|XR|DR)?[NC]?"
-_ST = _MARKS + r"(?:S\*ST|SST|\*ST|ST)"
-_DELISTING = "退$|" + _MARKS + "退市"
-_NEAR_A_LIMIT = 0.03
-"""No limit is nearer to the reference than this, but for shares of a few ticks; those are asked about one by one."""
-_FEW_TICKS = 10_000
+_READ = ("symbol", "name", "list_date", "open", "last", "pre_close", "limit_up", "limit_down")
 
 
 def screen_quotes(
@@ -57,14 +55,10 @@ def screen_quotes(
     if filters.industries:
         wanted &= pl.col("industry").is_in(list(filters.industries))
     kept = table.lazy().filter(wanted).with_columns(figure=figure.cast(pl.Float64)).filter(pl.col("figure").is_not_null()).collect()
-    if market is Market.ASHARE:
-        kept = _by_name(kept, filters)
-    if filters.boards:
-        kept = kept.filter(pl.col("symbol").is_in(_on_boards(kept["symbol"], market, filters)))
-    if not filters.locked:
-        kept = kept.filter(~pl.col("symbol").is_in(_locked(kept, market, day)))
-    ranked = kept.sort(["figure", "symbol"], descending=[order == "largest", False])
-    return tuple(ranked["symbol"].head(top).to_list())
+    ranked = kept.sort(["figure", "symbol"], descending=[order == "largest", False]).select(_READ)
+    # What is dear to ask is asked of the best alone, until enough of them have passed.
+    passed = (row[0] for row in ranked.iter_rows() if _offered(row, market, day, filters))
+    return tuple(itertools.islice(passed, top))
 
 
 def _listed(market: Market, day: date, filters: Filters) -> pl.Expr:
@@ -72,45 +66,27 @@ def _listed(market: Market, day: date, filters: Filters) -> pl.Expr:
     return pl.col("list_date").is_null() | (pl.col("list_date") <= newest)
 
 
-def _by_name(kept: pl.DataFrame, filters: Filters) -> pl.DataFrame:
-    """Without delisting names, and without ST unless they are wanted; the marks are those of exchange.name_flags."""
-    name = pl.col("name").str.replace_all(r"[\s　]", "")
-    out = name.str.contains(_DELISTING)
-    return kept.filter(~(out if filters.special_treatment else out | name.str.contains(_ST)))
-
-
-def _on_boards(symbols: pl.Series, market: Market, filters: Filters) -> list[str]:
-    """A board owns the codes that begin alike, so one code of each beginning is asked about."""
-    known: dict[str, bool] = {}
-    found = []
-    for symbol in symbols.to_list():
-        start = f"{symbol[:3]}{symbol[-3:]}"
-        if start not in known:
-            try:
-                known[start] = board_of(symbol, market) in filters.boards
-            except RuleUnknown:
-                known[start] = False
-        if known[start]:
-            found.append(symbol)
-    return found
-
-
-def _locked(kept: pl.DataFrame, market: Market, day: date) -> list[str]:
-    """Names whose newest print of today stands at a limit, published or else computed."""
-    last, up, down = pl.col("last"), pl.col("limit_up"), pl.col("limit_down")
-    printed = kept.filter(pl.col("open") > 0)
-    told = (up > 0) & (down > 0)
-    said = printed.filter(told & ((last == up) | (last == down)))["symbol"].to_list()
-    moved = ((last - pl.col("pre_close")).abs() >= pl.col("pre_close") * _NEAR_A_LIMIT) | (pl.col("pre_close") < _FEW_TICKS)
-    untold = printed.filter(~told & moved & (pl.col("pre_close") > 0)).select("symbol", "name", "list_date", "last", "pre_close")
-    return said + [row[0] for row in untold.iter_rows() if _at_limit(*row, market=market, day=day)]
-
-
-def _at_limit(symbol: str, name: str, listed: date | None, last: int, pre_close: int, *, market: Market, day: date) -> bool:
+def _offered(row: Sequence[Any], market: Market, day: date, filters: Filters) -> bool:
+    """Whether a row's name, board and limits let it through."""
+    symbol, name, listed, opened, last, pre_close, up, down = row
+    flags = name_flags(name) if market is Market.ASHARE else None
+    if flags is not None and (flags.delisting or (flags.special_treatment and not filters.special_treatment)):
+        return False
+    asks_limits = not filters.locked and opened
+    if not filters.boards and not asks_limits:
+        return True
     try:
         board = board_of(symbol, market)
     except RuleUnknown:
+        return not filters.boards
+    if filters.boards and board not in filters.boards:
         return False
-    share = Instrument(symbol, market, board, name, list_date=listed, special_treatment=name_flags(name).special_treatment)
-    limits = price_limits(share, day, pre_close, sessions_listed=sessions_listed(share, day))
-    return limits is not None and last in (limits.up, limits.down)
+    if not asks_limits:
+        return True
+    if up and down:
+        return last not in (up, down)
+    share = Instrument(
+        symbol, market, board, name, list_date=listed, special_treatment=flags is not None and flags.special_treatment
+    )
+    limits = price_limits(share, day, pre_close, sessions_listed=sessions_listed(share, day)) if pre_close > 0 else None
+    return limits is None or last not in (limits.up, limits.down)

@@ -168,7 +168,7 @@ def _offered(instrument: Instrument, quote: Quote, today: date, filters: Filters
 
 def is_locked(instrument: Instrument, quote: Quote, today: date) -> bool:
     """Whether the newest print of today stands at a limit: a published one, or where none is published the rulebook's."""
-    if not quote.open:
+    if not quote.open or quote.pre_close <= 0:
         return False
     if quote.limit_up and quote.limit_down:
         return quote.last in (quote.limit_up, quote.limit_down)

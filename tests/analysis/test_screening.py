@@ -35,10 +35,29 @@ OLD = date(2015, 1, 5)
 
 def row(symbol: str, **changes: Any) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "symbol": symbol, "name": "平安银行", "trading_day": TODAY, "known_at": NOON, "last": 101_000, "pre_close": 100_000,
-        "open": 100_000, "high": 102_000, "low": 99_000, "volume": 1_000, "amount": 101_000_000, "bid": 100_900, "ask": 101_000,
-        "bid_size": 100, "ask_size": 100, "limit_up": 110_000, "limit_down": 90_000, "suspended": False, "source": "test",
-        "industry": "银行", "turnover_ppm": 10_000, "float_cap": 10**9, "list_date": OLD,
+        "symbol": symbol,
+        "name": "平安银行",
+        "trading_day": TODAY,
+        "known_at": NOON,
+        "last": 101_000,
+        "pre_close": 100_000,
+        "open": 100_000,
+        "high": 102_000,
+        "low": 99_000,
+        "volume": 1_000,
+        "amount": 101_000_000,
+        "bid": 100_900,
+        "ask": 101_000,
+        "bid_size": 100,
+        "ask_size": 100,
+        "limit_up": 110_000,
+        "limit_down": 90_000,
+        "suspended": False,
+        "source": "test",
+        "industry": "银行",
+        "turnover_ppm": 10_000,
+        "float_cap": 10**9,
+        "list_date": OLD,
     }
     return made | changes
 
