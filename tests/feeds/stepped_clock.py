@@ -50,10 +50,13 @@ class SteppedClock:
         me = threading.get_ident()
         with self._changed:
             self._waiting[me] = (at, woken)
+            self._changed.notify_all()
             try:
                 while not (self._released or woken.is_set() or self._at >= at):
                     if not self._move():
                         self._changed.wait(0.002)
+                if self._released:
+                    self._at = max(self._at, at)
             finally:
                 del self._waiting[me]
                 self._changed.notify_all()
@@ -68,7 +71,7 @@ class SteppedClock:
             )
 
     def release(self) -> None:
-        """Nobody waits any more: the engine is to end."""
+        """Nobody waits any more, time runs to wherever it is wanted: the engine is told to end."""
         with self._changed:
             self._released = True
             self._changed.notify_all()

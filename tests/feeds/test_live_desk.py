@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -16,6 +17,7 @@ from stepped_clock import SteppedClock
 
 from engine.building import mandate_of
 from engine.config import Config, DeskConfig
+from engine.cycle import Mandate
 from engine.engine import Engine
 from engine.replay import Replay
 from engine.state import EventRow, StatusView
@@ -52,8 +54,10 @@ def running(home: Path, config: Config, clock: SteppedClock, server: FeedServer)
     try:
         yield engine
     finally:
-        clock.release()
+        ending = threading.Timer(0.2, clock.release)  # a feed that waits for its turn is let go once everybody was told to end
+        ending.start()
         assert engine.stop(30.0)
+        ending.join()
         assert engine.failed == ""
 
 
@@ -90,12 +94,14 @@ def verdicts(home: Path, slot: str) -> tuple[tuple[str, ...], dict[str, str]]:
     return frozen.stale, {verdict.instrument: verdict.code for verdict in given.verdicts}
 
 
+def mandate(name: str, text: str) -> Mandate:
+    return mandate_of(name, DeskConfig.model_validate_json(text), "en")
+
+
 def sound(home: Path) -> None:
     """Every book balances, and every cycle comes out the same when it is computed again."""
     with books(home) as view:
-        replay = Replay(
-            view, home / "snapshots", "live", lambda name, text: mandate_of(name, DeskConfig.model_validate_json(text), "en")
-        )
+        replay = Replay(view, home / "snapshots", "live", mandate)
         results = list(replay.run())
     assert results and [item.differences for item in results if item.differences] == []
     assert [finding for finding in check(home) if not finding.ok] == []
