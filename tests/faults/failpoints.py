@@ -1,6 +1,6 @@
 """Where the torture harness may end a life: named points inside the ledger's write, put there from outside, and known sabotages.
 
-write ─► begin ─► journalled ─► flushed ─► COMMIT ─► committed ─► torn ─► anchored ─► returned
+write ─► begin ─► journalled ─► flushed ─► COMMIT ─► committed ─► torn ─► placed ─► returned ─► anchored
 Everything here is done to the classes of one forked child; the product has no test hooks.
 """
 
@@ -28,7 +28,7 @@ from engine.cycle import Desk
 from engine.store import Ledger, chain
 from engine.store.projections import Projector
 
-POINTS = ("begin", "journalled", "flushed", "committed", "torn", "anchored")
+POINTS = ("begin", "journalled", "flushed", "committed", "torn", "placed", "anchored")
 SNAPSHOT_POINTS = ("unnamed", "named")
 
 
@@ -124,22 +124,23 @@ def _wrap_commit(watch: Watch) -> None:
 
 
 def _wrap_anchor(watch: Watch) -> None:
-    anchor, move = Ledger._anchor, chain.Anchor.move
+    place, settle = chain.Anchor.place, chain.Anchor.settle
 
-    def anchoring(self: Ledger) -> None:
+    def placing(self: chain.Anchor, head: chain.Head) -> None:
         watch.reach("committed")
-        anchor(self)
-
-    def moving(self: chain.Anchor, head: chain.Head) -> None:
         if watch.wants("torn"):
             line = chain._line(head)
             os.pwrite(self._descriptor, line[: random.Random(head.seq).randrange(1, 90)], self._next_slot * chain.SLOT_BYTES)
             watch.reach("torn")
-        move(self, head)
+        place(self, head)
+        watch.reach("placed")
+
+    def settling(self: chain.Anchor) -> None:
+        settle(self)
         watch.reach("anchored")
 
-    Ledger._anchor = anchoring  # type: ignore[method-assign]
-    chain.Anchor.move = moving  # type: ignore[method-assign]
+    chain.Anchor.place = placing  # type: ignore[method-assign]
+    chain.Anchor.settle = settling  # type: ignore[method-assign]
 
 
 def _wrap_snapshot(watch: Watch) -> None:
@@ -187,7 +188,8 @@ def anchor_before_commit() -> None:
     def early(self: Ledger, *args: Any) -> Any:
         head = append(self, *args)
         if self._anchor_file is not None:
-            self._anchor_file.move(head)
+            self._anchor_file.place(head)
+            self._anchor_file.settle()
         return head
 
     Ledger._append = early  # type: ignore[method-assign]
