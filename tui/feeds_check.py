@@ -71,7 +71,7 @@ def _wanted(settings: Settings) -> Mapping[Market, tuple[str, ...]]:
 
 
 def _proxy(settings: Settings) -> Line:
-    from engine.feeds.fetch import proxy_in_use
+    from engine.feeds.fetch_settings import proxy_in_use
 
     try:
         through = proxy_in_use(settings.config.feeds.settings(settings.environ))

@@ -13,7 +13,7 @@ from engine.config.strict import Strict
 from engine.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from engine.feeds.fetch import FetchSettings
+    from engine.feeds.fetch_settings import FetchSettings
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?")
 _VARIABLE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
@@ -64,7 +64,7 @@ class FeedsConfig(Strict):
 
     def settings(self, environ: Mapping[str, str]) -> FetchSettings:
         """What the fetcher needs; raises ConfigError naming a variable that is not set, never a value."""
-        from engine.feeds.fetch import FetchSettings
+        from engine.feeds.fetch_settings import FetchSettings
         from engine.feeds.hosts import family_of, pace_of
         from engine.feeds.pacing import Pace
 

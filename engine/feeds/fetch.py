@@ -12,17 +12,16 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import httpx
 import stamina
 
 from engine.feeds.answers import fault_of_status, read_bounded
-from engine.feeds.breaker import Circuit, Gate, Rest, admit, fail, succeed, trip
+from engine.feeds.breaker import Circuit, Gate, admit, fail, succeed, trip
+from engine.feeds.fetch_settings import FetchSettings, proxy_in_use
 from engine.feeds.hosts import COOKIE_DOMAIN, family_of, pace_of
 from engine.feeds.line import Line
 from engine.feeds.pacing import Bucket, Pace, fresh, reserve
@@ -35,24 +34,6 @@ CLOSING_S = 1.0
 HOSTS_THAT_MAKE_A_WALL = 3
 """When so many hosts of one family are open at once, it is not the hosts: the whole family rests (data_apis.md, 1.8)."""
 _ANSWERED = frozenset({Fault.UNKNOWN_SYMBOL})
-
-
-@dataclass(frozen=True, slots=True)
-class FetchSettings:
-    """How to fetch. `paces` by family, in place of the built-in ones; `cookie` is a secret and goes to Eastmoney over TLS only."""
-
-    connect_s: float = 5.0
-    read_s: float = 8.0
-    total_s: float = 20.0
-    turn_s: float = 60.0
-    max_bytes: int = 20_000_000
-    tries: int = 3
-    retry_wait_s: float = 0.5
-    trust_env: bool = False
-    proxy: str = field(default="", repr=False)
-    cookie: str = field(default="", repr=False)
-    paces: Mapping[str, Pace] = field(default_factory=dict)
-    rest: Rest = field(default_factory=Rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +58,13 @@ class Fetcher:
 
     def __init__(
         self,
-        settings: FetchSettings = FetchSettings(),
+        settings: FetchSettings | None = None,
         *,
         resolve: Callable[[str], str | None] = lambda host: None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._settings = settings
+        self._settings = settings or FetchSettings()
         self._resolve = resolve
         self._monotonic = monotonic
         self._sleep = sleep
@@ -273,19 +254,6 @@ class _Host:
     requests: int = 0
     last_ok: float | None = None
     last_fault: str = ""
-
-
-def proxy_in_use(settings: FetchSettings) -> str:
-    """The proxy that requests to the outside go through, as scheme://host:port without credentials; empty for none."""
-    proxies: Iterator[str] = iter(())
-    if settings.trust_env:
-        found = getproxies()
-        proxies = (found[name] for name in ("https", "all", "http") if found.get(name))
-    url = settings.proxy or next(proxies, "")
-    if not url:
-        return ""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
 
 
 def _state(host: _Host, now: float) -> HostState:

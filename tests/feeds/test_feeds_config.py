@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.config import load_config
 from engine.core.errors import ConfigError
-from engine.feeds.fetch import FetchSettings
+from engine.feeds.fetch_settings import FetchSettings
 from engine.feeds.hosts import family_of, pace_of
 from engine.feeds.pacing import Pace
 from engine.feeds.standins import stand_ins

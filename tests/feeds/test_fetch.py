@@ -28,7 +28,8 @@ from feed_server import (
 )
 
 from engine.feeds.breaker import Gate
-from engine.feeds.fetch import Fetcher, FetchSettings, HostState
+from engine.feeds.fetch import Fetcher, HostState
+from engine.feeds.fetch_settings import FetchSettings
 from engine.feeds.pacing import Pace
 from engine.feeds.source import Fault, FeedError, Request
 

@@ -14,7 +14,8 @@ import pytest
 from feed_server import FeedServer, half, hangs, html_page, plays, reset_at_once, status
 
 from engine.feeds.breaker import Gate
-from engine.feeds.fetch import Fetcher, FetchSettings
+from engine.feeds.fetch import Fetcher
+from engine.feeds.fetch_settings import FetchSettings
 from engine.feeds.ladder import Ladder
 from engine.feeds.pacing import Pace
 from engine.feeds.rungs import Rung, RungState, SourceSwitched

@@ -17,7 +17,8 @@ from made_prices import SHARES
 from engine.core.errors import ConfigError
 from engine.core.units import Market
 from engine.feeds.breaker import Gate
-from engine.feeds.fetch import Fetcher, FetchSettings
+from engine.feeds.fetch import Fetcher
+from engine.feeds.fetch_settings import FetchSettings
 from engine.feeds.hosts import family_of
 from engine.feeds.ladder import Ladder
 from engine.feeds.lineup import build_ladder, lineup
