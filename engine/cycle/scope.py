@@ -18,14 +18,15 @@ from engine.store.snapshot import Snapshot, freeze
 
 WHOLE = 500
 """Up to so many names a snapshot holds the history of all."""
-SHALLOW = 5
-"""Sessions of every name of a larger market: what trades again after some days is ranked by its last amount."""
+SLACK = 10
+"""Sessions of every name of a larger market beyond what the ranked figure looks at: one that was suspended for no longer and trades
+again is ranked as ever; one that was away longer is not ranked until it has traded for as long as the figure needs."""
 
 
 def market_seen(tape: Tape, at: datetime, symbols: Sequence[str], mandate: Mandate, held: Collection[str]) -> Snapshot:
     """The market of `symbols` at `at` as a cycle of `mandate` decides on it. Raises DataError."""
     needed = sessions_needed(mandate.by)
-    shallow = max(needed, SHALLOW)
+    shallow = needed + SLACK
     if len(symbols) <= WHOLE or not needed or shallow >= mandate.history_days:
         return tape.snapshot(at, symbols, history_days=mandate.history_days)
     wide = tape.snapshot(at, symbols, history_days=shallow)
