@@ -150,12 +150,13 @@ def test_a_gzip_body_is_unpacked(server: FeedServer, clock: Seconds) -> None:
 )
 def test_every_failure_has_its_name(server: FeedServer, clock: Seconds, behaviour: Behaviour, fault: Fault) -> None:
     server.set(HOST, behaviour)
-    error = fault_of(fetcher(server, clock, read_s=0.5, total_s=0.8))
+    patience = {"read_s": 0.5, "total_s": 0.8} if fault is Fault.TIMEOUT else {}
+    error = fault_of(fetcher(server, clock, **patience))
     assert error.fault is fault, error
     assert HOST in error.detail
 
 
-@pytest.mark.parametrize("behaviour", [streams(200_000_000), bomb(200_000_000), plays(b"x" * 3_000_000)])
+@pytest.mark.parametrize("behaviour", [streams(200_000_000), bomb(50_000_000), plays(b"x" * 3_000_000)])
 def test_a_body_without_end_is_cut_at_the_cap(server: FeedServer, clock: Seconds, behaviour: Behaviour) -> None:
     server.set(HOST, behaviour)
     started = time.monotonic()

@@ -46,7 +46,7 @@ class World:
         self.switches: list[SourceSwitched] = []
         free = {family_of(host): Pace(0.0) for host in self.market.hosts()}
         self.fetch = Fetcher(
-            FetchSettings(retry_wait_s=0.001, read_s=0.5, paces=free),
+            FetchSettings(retry_wait_s=0.001, read_s=2.0, paces=free),
             resolve=self.server.resolve,
             monotonic=lambda: self.now.timestamp(),
             sleep=lambda seconds: None,
