@@ -30,6 +30,11 @@ class Arriving(Protocol):
         """Have `wake` called after every arrival."""
         ...
 
+    @property
+    def looked(self) -> bool:
+        """Whether the market was looked at once: before that a cycle would see nothing."""
+        ...
+
 
 class WallRunner(Runner):
     """The thread of a live desk. What a person asks for is done between two steps, as in a replay; there is no end of the tape."""
@@ -48,6 +53,7 @@ class WallRunner(Runner):
         super().__init__(desk, speed=1.0, cycles=cycles, ended=ended, drained=drained)
         self._clock = clock
         self._grace_s = grace_s
+        self._tape = tape
         tape.listen(self._wake.set)
 
     def _carry(self) -> None:
@@ -70,6 +76,8 @@ class WallRunner(Runner):
     def _slot(self) -> bool:
         """Write down what was missed and run what is due; False when nothing is."""
         desk, terms = self.desk, self.desk.mandate
+        if not self._tape.looked:
+            return False
         owed = due(terms.schedule, desk.calendar, desk.ran_until, self._clock.now(), self._grace_s)
         if owed.missed:
             desk.miss(owed.missed, "MISSED")

@@ -88,6 +88,7 @@ class LiveTape:
         self.name = name
         self.source = "-"
         self.degraded = False
+        self.looked = False
         self.beat = time.monotonic()
         self._market = market
         self._calendar: Calendar = calendar(market)
@@ -231,6 +232,9 @@ class LiveTape:
                 self.beat = time.monotonic()
                 now = self._clock.now()
                 self.look(now)
+                if not self.looked:
+                    self.looked = True
+                    self._wake()
                 until = self._next_look(now)
                 while not self._stopping.is_set() and self._clock.now() < until:
                     self.beat = time.monotonic()

@@ -19,7 +19,7 @@ from tui.panels.equity import EquityPanel
 from tui.panels.model_log import ModelLog
 from tui.panels.orders import orders_panel
 from tui.panels.positions import positions_panel
-from tui.panels.quotes import quotes_panel
+from tui.panels.quotes import LIVE_COLUMNS, quotes_panel
 from tui.pump import Pump
 from tui.widgets.alert_row import AlertLine
 from tui.widgets.command_row import CommandRow
@@ -192,6 +192,8 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
         self.status_row.apply(view, changed)
         self.key_row.apply_status(self.status_row.status)
         self.equity.apply_status(self.status_row.status)
+        if self.status_row.status.desk and not self.status_row.status.replay:
+            self.quotes.show_columns(LIVE_COLUMNS)
 
     def _reopen(self, view: TopicView[Any], changed: frozenset[str] | None) -> None:
         row = view.rows.get(self._opened)

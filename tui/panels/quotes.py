@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from engine.state import QuoteRow
 from tui.face import Face
-from tui.format import compact, percent, price
+from tui.format import age, compact, percent, price
 from tui.widgets.line_table import Column, LineTable
 from tui.widgets.painted import Span
+
+OLD_S = 60
+"""From here on an age is shown as a warning; from which one on it bars entries is the desk's to say (`max_age_s`)."""
 
 
 def _code(row: QuoteRow, face: Face) -> Span:
@@ -52,6 +55,12 @@ def _amount(row: QuoteRow, face: Face) -> Span:
     return (compact(row.amount, row.money_scale, face.words.language), "dim")
 
 
+def _told(row: QuoteRow, face: Face) -> Span:
+    if row.age_s < 0:
+        return ("", "text")
+    return (f"{row.source} {age(row.age_s)}", "warning" if row.age_s > OLD_S else "dim")
+
+
 COLUMNS: tuple[Column[QuoteRow], ...] = (
     Column("code", 9, _code, "left", lambda row: row.symbol, most=16, snug=True),
     Column("last", 9, _last, "right", lambda row: row.last / row.scale),
@@ -62,6 +71,12 @@ COLUMNS: tuple[Column[QuoteRow], ...] = (
     Column("volume", 6, _volume, "right", lambda row: row.volume / row.quantity_scale, rank=4),
     Column("amount", 7, _amount, "right", lambda row: row.amount / row.money_scale, rank=3),
 )
+LIVE_COLUMNS: tuple[Column[QuoteRow], ...] = (
+    *COLUMNS[:4],
+    Column("told", 13, _told, "left", lambda row: row.age_s, rank=1, most=16),
+    *COLUMNS[4:],
+)
+"""Where the market is live: who told each row, and how long ago."""
 
 
 def quotes_panel(face: Face) -> LineTable[QuoteRow]:

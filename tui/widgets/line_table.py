@@ -117,6 +117,12 @@ class LineTable(Lines, Generic[R]):
         self._arrange()
         self.settle()
 
+    def show_columns(self, columns: tuple[Column[R], ...]) -> None:
+        """Draw these columns from now on."""
+        if columns is not self.columns:
+            self.columns, self._laid_for = columns, -1
+            self.refresh()
+
     def sort_next(self) -> str:
         """Sort by the next column that can be sorted; returns its key, empty when back in the engine's order."""
         keys = ["", *(column.key for column, _ in self._columns_now(self.inner()) if column.sort is not None)]
