@@ -12,7 +12,7 @@ import polars as pl
 from engine.core.errors import RuleUnknown
 from engine.core.units import Market
 from engine.exchange.boards import board_of
-from engine.feeds.fields import BEIJING, beijing_day, fen, figures, integers, not_data, on_grid, price
+from engine.feeds.fields import BEIJING, FEN, beijing_day, fen, figures, integers, not_data, on_grid, price
 from engine.feeds.quote_rows import MOST_BAD, TOLERANCE
 from engine.feeds.source import Fault, FeedError
 from engine.store.snapshot import BAR_SCHEMA
@@ -29,6 +29,7 @@ RAW_BARS = pl.Schema(
 null where the source has none, `change` against the day's reference price, null where it has none; `gone_ex` on a day whose
 reference price is not the close before it."""
 _PRICES = ("open", "high", "low", "close")
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _OPENS_MINUTE, _CLOSES_MINUTE = 9 * 60 + 30, 15 * 60
 
 
@@ -47,7 +48,7 @@ def bar_table(source: str, rows: pl.DataFrame, symbol: str, interval: str, first
     whole = timed.with_columns(
         *(integers(price(figures(timed, name))).alias(name) for name in (*_PRICES, "change")),
         integers(on_grid(figures(timed, "volume"), 1)).alias("volume"),
-        integers(fen(figures(timed.with_columns(pl.col("amount").fill_null(0.0)), "amount"))).alias("amount"),
+        (integers(fen(figures(timed.with_columns(pl.col("amount").fill_null(0.0)), "amount"))) * FEN).alias("amount"),
     )
     silent = (pl.col("volume") == 0) & (pl.max_horizontal(_PRICES) == 0)
     sound = _once(source, whole.filter(~silent.fill_null(False)))
@@ -70,8 +71,12 @@ def bar_table(source: str, rows: pl.DataFrame, symbol: str, interval: str, first
 def _timed(source: str, rows: pl.DataFrame, interval: str) -> pl.DataFrame:
     """With trading_day, start and known_at. Raises FeedError(NOT_DATA) when a row's time is not one of this interval."""
     daily = interval == DAILY
-    pattern, shape = ("%Y-%m-%d", r"^\d{4}-\d\d-\d\d$") if daily else ("%Y-%m-%d %H:%M", r"^\d{4}-\d\d-\d\d \d\d:\d\d$")
-    written = rows["ends"].str.contains(shape).fill_null(False)
+    pattern, shape = ("%Y-%m-%d", _DAY) if daily else ("%Y-%m-%d %H:%M", f"{_DAY} [0-9]{{2}}:[0-9]{{2}}")
+        ("%Y-%m-%d", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+        if daily
+        else ("%Y-%m-%d %H:%M", r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}$")
+    )
+    written = rows["ends"].str.contains(f"^{shape}$").fill_null(False)
     ends = rows["ends"].str.to_datetime(pattern, strict=False, time_unit="us")
     if not written.all() or ends.null_count() or not ends.dt.year().is_between(1990, 2200).all():
         raise not_data(source, f"rows without the time of a {interval} bar")

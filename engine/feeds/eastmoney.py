@@ -24,6 +24,7 @@ from engine.feeds.eastmoney_lists import (
     raw_quotes,
     security_table,
 )
+from engine.feeds.fields import Ranking
 from engine.feeds.quote_rows import batched, quote_table
 from engine.feeds.source import Fault, FeedError, Fetch, Request
 
@@ -41,7 +42,7 @@ BOARDS = "m:90 t:2 f:!50"
 BATCH = 100
 """Symbols in one ulist request, and rows on a clist page: the server gives no more (since March 2025)."""
 MAX_PAGES = 200
-RANKINGS = {"amount": "f6", "volume": "f5", "turnover": "f8", "change": "f3"}
+RANKINGS: dict[Ranking, str] = {"amount": "f6", "volume": "f5", "turnover": "f8", "change": "f3"}
 CONTROL = "1.000001"
 """The secid that always exists (上证指数): when it is unknown too, the answer means a throttle, not a wrong symbol."""
 _MARKETS = {"SH": "1", "SZ": "0", "BJ": "0"}
@@ -64,12 +65,12 @@ class Eastmoney:
         if not symbols:
             return self._whole(self._crawl(fetch, SHARES, "f12", QUOTE_FIELDS, descending=False), now)
 
-        def ask(batch: Sequence[str]) -> pl.DataFrame:
-            return self.parse_quotes(fetch(self.name, self.quotes_request(batch)), now, asked=batch)
+        def ask(request: Request, batch: Sequence[str]) -> pl.DataFrame:
+            return self.parse_quotes(fetch(self.name, request), now, asked=batch)
 
-        return batched(self.name, symbols, BATCH, ask)
+        return batched(self.name, symbols, BATCH, self.quotes_request, ask)
 
-    def ranking(self, fetch: Fetch, by: str, top: int, now: datetime) -> pl.DataFrame:
+    def ranking(self, fetch: Fetch, by: Ranking, top: int, now: datetime) -> pl.DataFrame:
         """QUOTE_TABLE of the `top` shares by `by` (amount, volume, turnover or change), sorted by symbol. Raises FeedError."""
         field = RANKINGS[by]
         wanted = -(-top // BATCH)

@@ -138,7 +138,7 @@ def security_table(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
 
 def board_table(rows: pl.DataFrame) -> pl.DataFrame:
     """BOARD_TABLE of the industry boards in the rows of a page. Raises FeedError(NOT_DATA) for rows that are no boards."""
-    boards = rows.filter(pl.col("f12").str.contains(r"^BK\d{4}$").fill_null(False))
+    boards = rows.filter(pl.col("f12").str.contains(r"^BK[0-9]{4}$").fill_null(False))
     if boards.height < rows.height or boards["f12"].n_unique() < boards.height:
         raise not_data(SOURCE, "rows that are no boards, or one board twice")
     return boards.select(

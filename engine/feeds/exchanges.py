@@ -32,7 +32,7 @@ _BSE_HEADERS = {"User-Agent": _AGENT, "Referer": "https://www.bse.cn/nq/listedco
 SSE_MAIN, SSE_STAR = "1", "8"
 MAX_PAGES = 400
 _TAG = re.compile(r"<[^<>]{0,300}>")
-_CODE = re.compile(r"\d{6}")
+_CODE = re.compile(r"[0-9]{6}")
 
 
 @dataclass(frozen=True, slots=True)

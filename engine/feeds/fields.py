@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -34,6 +34,8 @@ SKEW = timedelta(seconds=5)
 """How far a source's clock may run ahead of ours; what is later is from the future."""
 MAX_BYTES = 64_000_000
 Figures = npt.NDArray[np.float64]
+Ranking = Literal["amount", "volume", "turnover", "change"]
+"""What the vendors rank shares by (成交额, 成交量, 换手率, 涨跌幅)."""
 _CALLBACK = re.compile(rb"[A-Za-z_$][\w$.]{0,200}\s{0,9}")
 _VARIABLE = re.compile(rb"(?:var\s{1,9})?[A-Za-z_$][\w$.]{0,200}\s{0,9}")
 _EXACT = 2.0**51
@@ -122,7 +124,7 @@ def numbers(source: str, table: pl.DataFrame, names: Sequence[str]) -> pl.DataFr
     """
     blank = [pl.col(name).str.strip_chars().replace({"": None, "-": None, "--": None}).alias(name) for name in names]
     table = table.with_columns(blank)
-    plain = table.select(pl.col(name).str.contains(r"^-?\d{1,18}(\.\d{1,18})?$").all() for name in names)
+    plain = table.select(pl.col(name).str.contains(r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$").all() for name in names)
     odd = [name for name, sound in zip(names, plain.row(0), strict=True) if not sound]
     if odd:
         raise not_data(source, f"{odd[0]} is not a number in every row")
@@ -143,8 +145,8 @@ def price(value: Figures) -> Figures:
 
 
 def fen(value: Figures) -> Figures:
-    """Amounts in CNY as money units, to the fen; NaN where one is missing or beyond 22 trillion CNY."""
-    return rounded(value, PRICE // FEN) * FEN
+    """Amounts in CNY as whole fen (FEN money units each); NaN where one is missing or beyond 22 trillion CNY."""
+    return rounded(value, PRICE // FEN)
 
 
 def rounded(value: Figures, scale: float) -> Figures:

@@ -16,6 +16,7 @@ from engine.core.errors import RuleUnknown
 from engine.exchange.boards import symbol_of
 from engine.feeds.fields import (
     BEIJING,
+    FEN,
     PERCENT_PPM,
     SKEW,
     Figures,
@@ -30,7 +31,7 @@ from engine.feeds.fields import (
     price,
     rounded,
 )
-from engine.feeds.source import QUOTE_TABLE, Fault, FeedError
+from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Request
 
 PRICES = ("last", "open", "high", "low")
 OFFERS = ("bid", "ask", "limit_up", "limit_down")
@@ -134,7 +135,7 @@ def _judged(source: str, rows: pl.DataFrame, whole: Mapping[str, Figures], timed
     traded = np.logical_and.reduce([figure > 0 for figure in (last, opened, high, low, volume, amount)])
     silent = np.logical_and.reduce([~(np.abs(figure) > 0) for figure in (opened, volume, amount)]) & timed
     ordered = (low <= np.minimum(opened, last)) & (high >= np.maximum(opened, last)) & (whole["pre_close"] > 0)
-    average = np.divide(amount, volume, out=np.full(rows.height, np.nan), where=traded)
+    average = np.divide(amount * FEN, volume, out=np.full(rows.height, np.nan), where=traded)
     near = np.abs(average - last) < TOLERANCE * last
     inside = (average >= low * 0.99) & (average <= high * 1.01)
     unit = near | inside | ~rows["listed"].to_numpy()
@@ -155,6 +156,8 @@ def _finished(
     halted = silent if begun else silent & rows["halted"].fill_null(False).to_numpy()
     always = {name: _kept(whole[name], True) for name in ("pre_close", "limit_up", "limit_down")}
     traded = {name: _kept(whole[name], printed) for name in (*PRICES, "volume", "amount", "bid", "ask", *SIZES)}
+    # Fen become money units as integers: beyond 900 billion CNY a double cannot hold them.
+    traded["amount"] *= FEN
     columns: dict[str, object] = {
         "symbol": rows["symbol"],
         "name": clean(rows["name"]),
@@ -181,15 +184,21 @@ def _microseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
-def batched(source: str, symbols: Sequence[str], size: int, quotes: Callable[[Sequence[str]], pl.DataFrame]) -> pl.DataFrame:
+def batched(
+    source: str,
+    symbols: Sequence[str],
+    size: int,
+    request: Callable[[Sequence[str]], Request],
+    quotes: Callable[[Request, Sequence[str]], pl.DataFrame],
+) -> pl.DataFrame:
     """QUOTE_TABLE of `symbols`, asked for at most `size` at a time; who is quoted nowhere in it is missing from it.
 
-    Raises FeedError(UNKNOWN_SYMBOL) when no batch knows any of its symbols, and whatever else a batch raises.
+    Raises FeedError(UNKNOWN_SYMBOL) for a symbol of another market and when no batch knows any, and whatever else a batch raises.
     """
     parts: list[pl.DataFrame] = []
-    for batch in in_batches(symbols, size):
+    for batch, asked in [(batch, request(batch)) for batch in in_batches(symbols, size)]:
         try:
-            parts.append(quotes(batch))
+            parts.append(quotes(asked, batch))
         except FeedError as error:
             if error.fault is not Fault.UNKNOWN_SYMBOL:
                 raise

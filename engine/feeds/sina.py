@@ -10,12 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
 
 import polars as pl
 
 from engine.feeds.bar_rows import bar_table
-from engine.feeds.fields import gbk, json_value, not_data, numbers, objects, quoted_lines, split
+from engine.feeds.fields import Ranking, gbk, json_value, not_data, numbers, objects, quoted_lines, split
 from engine.feeds.quote_rows import batched, quote_table, whole_market
 from engine.feeds.source import Fault, FeedError, Fetch, Request
 from engine.feeds.tencent import FEWEST_SHARES, beijing_instant
@@ -29,11 +28,10 @@ BATCH = 400
 LIST_ROWS, MAX_PAGES = 80, 120
 BAR_ROWS = 1023
 SCALES = {"5m": "5", "15m": "15", "30m": "30", "1h": "60", "1d": "240"}
-Ranking = Literal["amount", "volume", "turnover", "change"]
-_SORTS = {"amount": "amount", "volume": "volume", "turnover": "turnoverratio", "change": "changepercent"}
+_SORTS: dict[Ranking, str] = {"amount": "amount", "volume": "volume", "turnover": "turnoverratio", "change": "changepercent"}
 _API = "/quotes_service/api/json_v2.php/"
 _FEWEST_FIELDS = 32
-_SHARE = re.compile(r"(sh|sz|bj)(\d{6})")
+_SHARE = re.compile(r"(sh|sz|bj)([0-9]{6})")
 _FIELDS = {
     0: "name",
     1: "open",
@@ -67,13 +65,13 @@ class Sina:
         A symbol that it does not quote is missing from the table; it is for the ladder to say how many may be.
         """
 
-        def ask(batch: Sequence[str]) -> pl.DataFrame:
-            return self.parse_quotes(fetch(self.name, quotes_request(batch)), now, asked=batch)
+        def ask(request: Request, batch: Sequence[str]) -> pl.DataFrame:
+            return self.parse_quotes(fetch(self.name, request), now, asked=batch)
 
         if symbols:
-            return batched(self.name, symbols, BATCH, ask)
+            return batched(self.name, symbols, BATCH, quotes_request, ask)
         listed = self.listed(fetch)
-        return whole_market(self.name, batched(self.name, listed, BATCH, ask), listed)
+        return whole_market(self.name, batched(self.name, listed, BATCH, quotes_request, ask), listed)
 
     def parse_quotes(self, body: bytes, now: datetime, *, asked: Sequence[str] = ()) -> pl.DataFrame:
         """QUOTE_TABLE of a body of lines; `asked` keeps these symbols only. Raises FeedError."""

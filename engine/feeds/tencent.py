@@ -33,7 +33,7 @@ DAYS_A_REQUEST = 900
 MINUTE_ROWS = 320
 _MINUTE_KINDS = {"1m": "m1", "5m": "m5", "15m": "m15", "30m": "m30", "1h": "m60"}
 _FEWEST_FIELDS = 49
-_SHARE = re.compile(r"(sh|sz|bj)(\d{6})")
+_SHARE = re.compile(r"(sh|sz|bj)([0-9]{6})")
 _FIELDS = {
     1: "name",
     2: "code",
@@ -71,13 +71,13 @@ class Tencent:
         A symbol that it does not quote is missing from the table; it is for the ladder to say how many may be.
         """
 
-        def ask(batch: Sequence[str]) -> pl.DataFrame:
-            return self.parse_quotes(fetch(self.name, quotes_request(batch)), now, asked=batch)
+        def ask(request: Request, batch: Sequence[str]) -> pl.DataFrame:
+            return self.parse_quotes(fetch(self.name, request), now, asked=batch)
 
         if symbols:
-            return batched(self.name, symbols, BATCH, ask)
+            return batched(self.name, symbols, BATCH, quotes_request, ask)
         listed = self.listed(fetch)
-        return whole_market(self.name, batched(self.name, listed, BATCH, ask), listed)
+        return whole_market(self.name, batched(self.name, listed, BATCH, quotes_request, ask), listed)
 
     def parse_quotes(self, body: bytes, now: datetime, *, asked: Sequence[str] = ()) -> pl.DataFrame:
         """QUOTE_TABLE of a body of lines; `asked` keeps these symbols only. Raises FeedError."""
@@ -237,7 +237,7 @@ def raw_bars(body: bytes, key: str, kind: str) -> pl.DataFrame:
         orient="row",
     )
     table = numbers(SOURCE, table, ("open", "close", "high", "low", "lots", "amount"))
-    minute = pl.col("ends").str.replace(r"^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)$", "$1-$2-$3 $4:$5")
+    minute = pl.col("ends").str.replace(r"^([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})$", "$1-$2-$3 $4:$5")
     amount = pl.col("amount") * 1e4
     in_shares = pl.lit(key[2:5] in ("688", "689")) & ((amount / pl.col("lots") / pl.col("close") - 1).abs() < TOLERANCE)
     return table.select(

@@ -65,6 +65,11 @@ def test_recorded_bars_of_an_index_whose_amount_is_not_its_price() -> None:
     assert table["pre_close"].to_list() == [0, 43_407_600, 43_452_100]
 
 
+def test_an_amount_that_no_double_holds_in_money_units_is_exact() -> None:
+    body = klines("2026-11-18,4400,4400,4400,4400,300000000,1234567890123.45", code="000001")
+    assert parse(body, "000001.SH", "1d", *EVER, LATER)["amount"].to_list() == [12_345_678_901_234_500]
+
+
 def test_a_recorded_us_body_that_was_cut_is_refused_and_mended_its_rows_read() -> None:
     cut = recorded("kline_us_105.APP_weekly_truncated.txt")
     assert fault_of(lambda: raw_bars(cut, "APP")) is Fault.NOT_DATA
