@@ -5,7 +5,9 @@ Update with `pytest tests/tui/test_snapshots.py --snapshot-update`, only on the 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import textual
@@ -99,6 +101,9 @@ def test_a_failed_cycle_in_a_market_where_green_is_up(snap_compare: Snap) -> Non
         model_cost_currency="USD",
     )
     state.status.put([("demo", failed)])
+    ages = itertools.cycle((0, 5, 120))
+    told = [(name, replace(row, source="yahoo", age_s=next(ages))) for name, row in state.quotes.view().rows.items()]
+    state.quotes.put(told)
     assert snap_compare(console(state, language="en"), terminal_size=(160, 48))
 
 

@@ -58,7 +58,7 @@ def _amount(row: QuoteRow, face: Face) -> Span:
 def _told(row: QuoteRow, face: Face) -> Span:
     if row.age_s < 0:
         return ("", "text")
-    return (f"{row.source} {age(row.age_s)}", "warning" if row.age_s > OLD_S else "dim")
+    return (f"{row.source} {age(row.age_s) if row.age_s else '0s'}", "warning" if row.age_s > OLD_S else "dim")
 
 
 COLUMNS: tuple[Column[QuoteRow], ...] = (
