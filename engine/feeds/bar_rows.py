@@ -72,10 +72,6 @@ def _timed(source: str, rows: pl.DataFrame, interval: str) -> pl.DataFrame:
     """With trading_day, start and known_at. Raises FeedError(NOT_DATA) when a row's time is not one of this interval."""
     daily = interval == DAILY
     pattern, shape = ("%Y-%m-%d", _DAY) if daily else ("%Y-%m-%d %H:%M", f"{_DAY} [0-9]{{2}}:[0-9]{{2}}")
-        ("%Y-%m-%d", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
-        if daily
-        else ("%Y-%m-%d %H:%M", r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}$")
-    )
     written = rows["ends"].str.contains(f"^{shape}$").fill_null(False)
     ends = rows["ends"].str.to_datetime(pattern, strict=False, time_unit="us")
     if not written.all() or ends.null_count() or not ends.dt.year().is_between(1990, 2200).all():

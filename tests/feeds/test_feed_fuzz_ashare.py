@@ -240,7 +240,18 @@ JUNK = (
     b";",
     b"\xe4\xb8",
 )
-JUNK += (b"[" * 500, b"<html>", b"-1", b"0", b"99999999999999999999", b"\xe2\x80\xae", b" ", b"\n")
+JUNK += (
+    "１".encode(),
+    "１".encode("gb18030"),
+    b"[" * 500,
+    b"<html>",
+    b"-1",
+    b"0",
+    b"99999999999999999999",
+    b"\xe2\x80\xae",
+    b" ",
+    b"\n",
+)
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
