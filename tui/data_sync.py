@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 LISTS = "lists"
 FEEDS = {Market.ASHARE: ("eastmoney", "tencent", "sina"), Market.US: ("yahoo",), Market.CRYPTO: ("binance",)}
 DAILY_HISTORY, MINUTE_HISTORY = timedelta(days=400), timedelta(days=30)
+CONTEXT = timedelta(days=15)
+"""Days asked for before the first: a source tells the reference price of a day by the close before it. No holiday is longer."""
 FAILED = 3
 _OPEN_INTEREST_STEP = "1h"
 
@@ -98,8 +100,9 @@ def _bars(arguments: argparse.Namespace, settings: Settings, store: MarketStore,
     last = day_of(arguments.last, "--to") if arguments.last else None
 
     def fetch(symbol: str, interval: str, first: date, last: date) -> Answer:
-        served = ladder.bars(symbol, interval, first, last, now)
-        return served.table, served.source
+        earlier = first - CONTEXT if interval == "1d" and store.market is not Market.CRYPTO else first
+        served = ladder.bars(symbol, interval, earlier, last, now)
+        return served.table.filter(pl.col("trading_day") >= first), served.source
 
     with _progress(settings, f"{store.market} {interval}", len(symbols)) as observer:
         done = sync_bars(store, fetch, symbols, interval, first=first, last=last, now=now, observer=observer)

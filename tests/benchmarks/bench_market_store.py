@@ -40,28 +40,27 @@ def symbols() -> list[str]:
 
 
 def market(days: list[date]) -> pl.DataFrame:
-    """Bars of every share on `days`: a random walk within the limits, amount = volume × close."""
+    """Bars of every share on `days`: a walk of a few ticks a day, each reference price the close before."""
     chance, names = np.random.default_rng(1), symbols()
-    close = np.repeat(chance.integers(300, 20_000, len(names)), len(days)) * 100
+    steps = chance.integers(-3, 4, (len(names), len(days))) * 100
+    close = chance.integers(1_000, 20_000, len(names))[:, None] * 100 + np.cumsum(steps, axis=1)
+    before = (close - steps).ravel()
+    close = close.ravel()
     rows = pl.DataFrame({"symbol": names}).join(pl.DataFrame({"trading_day": days}), how="cross")
     volume = chance.integers(1, 10**6, rows.height) * 100
     midnight = pl.col("trading_day").cast(pl.Datetime("us")).dt.replace_time_zone("Asia/Shanghai").dt.convert_time_zone("UTC")
-    move = (close * chance.integers(-300, 300, rows.height) // 10_000) // 100 * 100
-    figures = {"open": close, "high": close + abs(move) + 100, "low": close - abs(move) - 100, "close": close + move}
-    return (
-        rows.with_columns(
-            interval=pl.lit("1d"),
-            start=midnight + pl.duration(minutes=570),
-            known_at=midnight + pl.duration(hours=15),
-            **{name: pl.Series(values) for name, values in figures.items()},
-            volume=pl.Series(volume),
-            amount=pl.Series(volume * (close + move)),
-            pre_close=pl.Series(close),
-            factor_ppm=pl.lit(1_000_000),
-        )
-        .select(list(BAR_SCHEMA))
-        .cast(BAR_SCHEMA)
+    figures = {"open": before, "high": np.maximum(before, close) + 100, "low": np.minimum(before, close) - 100, "close": close}
+    made = rows.with_columns(
+        interval=pl.lit("1d"),
+        start=midnight + pl.duration(minutes=570),
+        known_at=midnight + pl.duration(hours=15),
+        **{name: pl.Series(values) for name, values in figures.items()},
+        volume=pl.Series(volume),
+        amount=pl.Series(volume * close),
+        pre_close=pl.Series(before),
+        factor_ppm=pl.lit(1_000_000),
     )
+    return made.select(list(BAR_SCHEMA)).cast(BAR_SCHEMA)
 
 
 def measure(name: str, work: Callable[[], object], *, times: int, before: Callable[[], object] = lambda: None) -> None:
@@ -89,7 +88,9 @@ def main() -> None:
         ]
         facts = pl.DataFrame([{**row, "listed": True, "source": "bench"} for row in listed], schema=SECURITY_SCHEMA, orient="row")
         store.write_facts(SECURITIES, facts, source="bench", now=NOW)
-        written = store.write_bars(market(days[:SESSIONS]), "1d", source="bench", now=NOW)
+        everything = market(days)
+        first = everything.filter(pl.col("trading_day") <= days[SESSIONS - 1])
+        written = store.write_bars(first, "1d", source="bench", now=NOW)
         names, at = symbols(), datetime(2025, 1, 1, tzinfo=UTC)
         size = sum(path.stat().st_size for path in home.rglob("*.bars"))
         print(f"{written.kept:,} bars kept, {written.refused} refused, {size / 1e6:.0f} MB")
@@ -114,7 +115,7 @@ def main() -> None:
             "write one day of the whole market, judged and durable",
             lambda: store.write_bars(pending.pop(), "1d", source="bench", now=NOW),
             times=len(days) - SESSIONS,
-            before=lambda: pending.append(market([next(ahead)])),
+            before=lambda: pending.append(everything.filter(pl.col("trading_day") == next(ahead))),
         )
 
 

@@ -30,6 +30,7 @@ INTERVAL_MINUTES: Mapping[str, int] = {
     **dict(zip(("1h", "2h", "4h", "8h", "1d"), (60, 120, 240, 480, 1440), strict=True)),
 }
 """The intervals that are kept, and how many minutes each spans (of a trading day: one session)."""
+DAILY = "1d"
 _BY_DAY = frozenset(interval for interval, minutes in INTERVAL_MINUTES.items() if minutes < 60)
 SUFFIX_MARKET: Mapping[str, Market] = {
     **dict.fromkeys(("SH", "SZ", "BJ"), Market.ASHARE),

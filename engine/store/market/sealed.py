@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 
@@ -45,15 +45,15 @@ def write_sealed(path: Path, table: pl.DataFrame, summary: Mapping[str, Any]) ->
 def read_sealed(path: Path, columns: Sequence[str] | None = None) -> tuple[pl.DataFrame, dict[str, Any]]:
     """The table at `path`, or the named columns of it, and its summary. Raises DataError naming a missing or damaged file."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            seal, line = _head(path, file)
+            body = file.read()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    line, start = _summary(path, data)
-    body = memoryview(data)[start:]
-    if _seal(body, line) != data[:_SEAL_BYTES]:
+    if _seal(body, line) != seal:
         raise DataError(f"{path} is damaged (its checksum differs); {_MEND}")
     try:
-        return pl.read_parquet(io.BytesIO(body), columns=None if columns is None else list(columns)), json.loads(line)
+        return pl.read_parquet(body, columns=None if columns is None else list(columns)), json.loads(line)
     except (pl.exceptions.PolarsError, ValueError) as error:
         raise DataError(f"{path} was not written by this program; {_MEND}") from error
 
@@ -62,11 +62,9 @@ def read_summary(path: Path) -> dict[str, Any]:
     """The summary of the file at `path` without its table. Raises DataError naming a missing or damaged file."""
     try:
         with path.open("rb") as file:
-            head = file.read(_SEAL_BYTES)
-            line = file.readline(MAX_SUMMARY_BYTES)
+            return dict(json.loads(_head(path, file)[1]))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    return dict(json.loads(_summary(path, head + line)[0]))
 
 
 def file_stamp(path: Path) -> tuple[int, int, int]:
@@ -98,17 +96,16 @@ def sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def _summary(path: Path, data: bytes) -> tuple[bytes, int]:
-    """The checked line of the summary, and where the body begins."""
-    end = data.find(b"\n", _SEAL_BYTES, _SEAL_BYTES + MAX_SUMMARY_BYTES) + 1
-    line = data[_SEAL_BYTES:end]
-    words = data[:_SEAL_BYTES].split()
-    if not end or len(words) != 3 or words[0] != MAGIC or words[2] != hashlib.sha256(line).hexdigest().encode():
+def _head(path: Path, file: BinaryIO) -> tuple[bytes, bytes]:
+    """The seal, and the line of the summary, which is checked. Raises DataError."""
+    seal, line = file.read(_SEAL_BYTES), file.readline(MAX_SUMMARY_BYTES)
+    words = seal.split()
+    if len(words) != 3 or words[0] != MAGIC or words[2] != hashlib.sha256(line).hexdigest().encode():
         raise DataError(f"{path} is damaged (its first lines are not whole); {_MEND}")
-    return line, end
+    return seal, line
 
 
-def _seal(body: memoryview, line: bytes) -> bytes:
+def _seal(body: bytes | memoryview, line: bytes) -> bytes:
     return b"%s %s %s\n" % (MAGIC, hashlib.sha256(body).hexdigest().encode(), hashlib.sha256(line).hexdigest().encode())
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +15,10 @@ import polars as pl
 from engine.core.units import Market
 from engine.store.market import facts, quarantine
 from engine.store.market.bars import merge, read_rows, write_rows
+from engine.store.market.before import bars_before
+from engine.store.market.factors import continued
 from engine.store.market.layout import (
+    DAILY,
     QUARANTINE_SCHEMA,
     RAW,
     SECURITIES,
@@ -34,9 +37,6 @@ from engine.store.market.shelf import Shelf
 from engine.store.market.sync_state import Covered, read_covered, write_covered
 from engine.store.market.view import MarketAsOf
 from engine.store.market.writing import tidy, writing
-from engine.store.snapshot import BAR_SCHEMA
-
-_BEFORE_SCHEMA = pl.Schema({name: BAR_SCHEMA[name] for name in ("symbol", "close", "factor_ppm", "trading_day")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,12 @@ class MarketStore:
 
     def _write_bars(self, bars: pl.DataFrame, write: Write) -> Written:
         securities = folded(self._shelf.facts(SECURITIES))
-        judged = judge(bars, write, securities=securities, previous=self._before(bars, write.interval))
-        periods = judged.sound.with_columns(period_expression(write.interval).alias("period"))
+        previous = bars_before(self._shelf, bars, write.interval)
+        judged = judge(bars, write, securities=securities, previous=previous)
+        sound = judged.sound
+        if write.interval == DAILY and write.basis == RAW and self.market is not Market.CRYPTO:
+            sound = continued(sound, previous, self.market)
+        periods = sound.with_columns(period_expression(write.interval).alias("period"))
         groups = {str(key): group for (key,), group in periods.partition_by("period", as_dict=True, include_key=False).items()}
         wrong, fresh = [judged.refused], dict[str, pl.DataFrame]()
         for period, group in sorted(groups.items()):
@@ -159,20 +163,6 @@ class MarketStore:
             self._put(period, group, write)
         kept = sum(group.height for group in fresh.values())
         return Written(kept, bars.height - refusals.height - kept, refusals.height)
-
-    def _before(self, bars: pl.DataFrame, interval: str) -> pl.DataFrame:
-        """The newest kept bar of each symbol from before the first of `bars`, out of the two files where it can be."""
-        first = bars["trading_day"].min()
-        if not isinstance(first, date):
-            return pl.DataFrame(schema=_BEFORE_SCHEMA)
-        symbols = bars["symbol"].drop_nulls().unique().to_list()
-        days = self._shelf.days(interval, datetime.max.replace(tzinfo=UTC) - timedelta(days=2), None)
-        earlier = [day for day in days if day < first][-1:]
-        if not earlier:
-            return pl.DataFrame(schema=_BEFORE_SCHEMA)
-        end = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
-        found = self._shelf.bars(symbols, interval, first=earlier[0] - timedelta(days=20), last=earlier[0], at=end)
-        return found.select(list(_BEFORE_SCHEMA)).unique("symbol", keep="last", maintain_order=True)
 
     def _against_kept(self, period: str, group: pl.DataFrame, write: Write) -> tuple[pl.DataFrame, pl.DataFrame]:
         path = bar_file(self.home, self.market, write.interval, period)
