@@ -20,7 +20,7 @@ import polars as pl
 from engine.core.errors import DataError
 from engine.core.instrument import Instrument
 from engine.core.market import Bar, Quote
-from engine.core.units import Market
+from engine.core.units import PPM, Market
 from engine.feeds.sim_listing import TICK, Whole
 from engine.feeds.sim_market import BARS, Session, SimMarket
 from engine.feeds.tape import QuoteEvent, SessionEvent, SessionKind, TapeEvent
@@ -181,12 +181,15 @@ class SimTape:
             *(last, session.reference[rows], np.where(book, session.steps[rows, 0], 0)),
             *(today.high[rows, stage], today.low[rows, stage], today.volume[rows, stage] + extra),
             *(today.amount[rows, stage] + extra * last, bid, ask, depth * (bid > 0), depth * (ask > 0), up, down, printed),
+            (today.volume[rows, stage] + extra) * PPM // self._market.names.floating[rows],
         )
         suspended = session.suspended[rows].tolist()
         auction = closing or stage == 1
         for place, (row, *figures) in enumerate(zip(rows.tolist(), *(column.tolist() for column in columns), strict=True)):
             instrument = self._instruments[row]
-            last_, reference, opened, high, low, volume, amount, bid_, ask_, bid_size, ask_size, up_, down_, print_ = figures
+            last_, reference, opened, high, low, volume, amount, bid_, ask_, bid_size, ask_size, up_, down_, print_, turnover = (
+                figures
+            )
             yield Quote(
                 instrument.symbol,
                 instrument.name,
@@ -209,6 +212,7 @@ class SimTape:
                 print_,
                 suspended[place],
                 auction and not suspended[place],
+                turnover,
             )
 
     def _daily(self, rows: Whole, first: int, after: int) -> pl.DataFrame:

@@ -38,7 +38,7 @@ _ST_IN, _NEW_IN, _YOUNG_IN = 40, 150, 60
 
 
 class Names(NamedTuple):
-    """What is listed, and what drives each name: its sector, sensitivity to it, own volatility, home price, shares a day."""
+    """What is listed, and what drives each name: its sector, sensitivity to it, own volatility, home price, shares a day and afloat."""
 
     instruments: tuple[Instrument, ...]
     sector: Whole
@@ -46,6 +46,7 @@ class Names(NamedTuple):
     volatility: Whole
     price: Whole
     volume: Whole
+    floating: Whole
     listed_at: Whole
 
 
@@ -89,6 +90,7 @@ def listing(rng: np.random.Generator, size: int, days: Sequence[date], history: 
         volatility=rng.integers(9_000, 26_000, size),
         price=price,
         volume=np.maximum(shares, 100_000),
+        floating=np.maximum(shares, 100_000) * rng.integers(20, 200, size),
         listed_at=listed_at,
     )
 

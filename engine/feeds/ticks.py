@@ -27,7 +27,7 @@ RUNNING_TOTALS = frozenset({Market.ASHARE, Market.US})
 
 _COLUMNS = (
     *("symbol", "name", "trading_day", "last", "pre_close", "open", "high", "low", "volume", "amount"),
-    *("bid", "ask", "bid_size", "ask_size", "limit_up", "limit_down", "suspended", "source"),
+    *("bid", "ask", "bid_size", "ask_size", "limit_up", "limit_down", "suspended", "source", "turnover_ppm"),
 )
 _BEFORE_OPENING_PRINT = frozenset({Phase.CLOSED, Phase.OPEN_CALL, Phase.OPEN_CALL_NO_CANCEL})
 _AFTER_CLOSING_CALL = frozenset({Phase.CLOSED, Phase.AFTER_HOURS_FIXED})
@@ -46,7 +46,8 @@ def rows(table: pl.DataFrame, at: datetime) -> dict[str, Quote]:
     """A QUOTE_TABLE as quotes by symbol, all confirmed at `at`."""
     found: dict[str, Quote] = {}
     for row in table.select(_COLUMNS).iter_rows():
-        symbol, name, day, last, pre_close, opened, high, low, volume, amount, bid, ask, bids, asks, up, down, halted, source = row
+        symbol, name, day, last, pre_close, opened, high, low, volume, amount, *told = row
+        bid, ask, bids, asks, up, down, halted, source, turnover = told
         found[symbol] = Quote(
             symbol=symbol,
             name=name,
@@ -67,6 +68,7 @@ def rows(table: pl.DataFrame, at: datetime) -> dict[str, Quote]:
             limit_up=up,
             limit_down=down,
             suspended=halted,
+            turnover_ppm=turnover or 0,
         )
     return found
 

@@ -245,3 +245,10 @@ def test_before_the_first_event_nothing_is_known() -> None:
         tape().snapshot(beijing(START, 9), symbols(tape()), history_days=5)
     with pytest.raises(DataError, match="has no"):
         tape().snapshot(beijing(START, 10), ["999999.SH"], history_days=5)
+
+
+def test_a_quote_tells_its_turnover_rate(quotes: list[QuoteEvent]) -> None:
+    """Volume over floating shares: nought before the open, rising through the day, plausible at its end."""
+    assert {e.quote.turnover_ppm for e in quotes if not e.quote.open} == {0}
+    closing = [e.quote.turnover_ppm for e in quotes if e.bar is not None and e.bar.interval == "1d"]
+    assert 2_000 < sorted(closing)[len(closing) // 2] < 50_000
