@@ -38,7 +38,7 @@ _ST_IN, _NEW_IN, _YOUNG_IN = 40, 150, 60
 
 
 class Names(NamedTuple):
-    """What is listed, and what drives each name: its sector, sensitivity to it, own volatility, home price, shares a day and afloat."""
+    """What is listed, and what drives each name: sector, pull of it, own volatility, home price, shares a day and afloat."""
 
     instruments: tuple[Instrument, ...]
     sector: Whole
