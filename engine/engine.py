@@ -35,6 +35,7 @@ from engine.store import Ledger
 from engine.watching import Monitor, Voice
 
 if TYPE_CHECKING:
+    from engine.feeds.fetch import Fetcher
     from engine.feeds.live import LiveTape
 
 RESTORED_ENTRIES = 600
@@ -82,6 +83,7 @@ class Engine:
         self._cancelled: dict[str, threading.Event] = {}
         self._draining: set[str] = set()
         self._closers: list[Closer] = []
+        self._fetcher: Fetcher | None = None
         self._live: dict[str, LiveTape] = {}
         self._pace_s = 0.0 if speed == 0 else STREAM_PACE_S
         self._ledger: Ledger | None = None
@@ -242,12 +244,14 @@ class Engine:
         """What the desk reads; a live one is looked after until the end."""
         if not desk.is_live:
             return build_tape(desk, self.home, resume.date() if resume is not None else None)
-        from engine.feeding import World, live_tape  # only a live desk needs HTTP: the demo starts without it
+        from engine.feeding import World, live_fetcher, live_tape  # only a live desk needs HTTP: the demo starts without it
 
         world = World(self.config, self.home, self._environ, self._clock)
-        tape, fetcher = live_tape(name, desk, world, resume, lambda code, params: self._noted(name, code, params))
+        if self._fetcher is None:
+            self._fetcher = live_fetcher(world)
+            self._closers.append(self._fetcher)
+        tape = live_tape(name, desk, world, self._fetcher, resume, lambda code, params: self._noted(name, code, params))
         self._live[name] = tape
-        self._closers.append(fetcher)
         return tape
 
     def _beside(self, ledger: Ledger) -> Shadows:

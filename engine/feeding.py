@@ -15,7 +15,7 @@ import polars as pl
 
 from engine.config import Config, DeskConfig
 from engine.core.clock import Clock, WallClock
-from engine.core.errors import ConfigError, KanpanError
+from engine.core.errors import ConfigError
 from engine.core.instrument import Board, Instrument
 from engine.core.units import Market
 from engine.exchange import board_of, name_flags
@@ -56,20 +56,26 @@ def stored_tape(desk: DeskConfig, home: Path, resume: date | None) -> StoredTape
     return StoredTape(MarketStore.open(home, desk.market), start=begin, end=end, bars=desk.intervals)
 
 
-def live_tape(name: str, desk: DeskConfig, world: World, since: datetime | None, told: Told) -> tuple[LiveTape, Fetcher]:
-    """The live tape of a desk, not started yet, and the fetcher behind it, to be closed at the end. Raises KanpanError.
+def live_fetcher(world: World) -> Fetcher:
+    """The one fetcher of all live desks, to be closed at the end: two desks at one host share its pace and its bans.
 
-    The list of names is asked for here, so that a desk knows what it may trade before it begins.
+    Raises ConfigError.
     """
-    if not isinstance(world.clock, WallClock):
-        raise ConfigError(f"desk.{name}.feed: {desk.feed[0]} is live and needs a clock that goes")
-    clock = world.clock
-    fetcher = Fetcher(
+    clock = _going(world.clock)
+    return Fetcher(
         world.config.feeds.settings(world.environ),
         resolve=stand_ins(world.environ.get(VARIABLE, "")),
         monotonic=clock.monotonic,
         sleep=_sleeping(clock),
     )
+
+
+def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, since: datetime | None, told: Told) -> LiveTape:
+    """The live tape of a desk, not started yet. Raises KanpanError.
+
+    The list of names is asked for here, so that a desk knows what it may trade before it begins.
+    """
+    clock = _going(world.clock)
 
     def switched(fact: SourceSwitched) -> None:
         params = (("kind", fact.kind.value), ("before", fact.before), ("after", fact.after), ("reason", fact.reason[:160]))
@@ -81,11 +87,7 @@ def live_tape(name: str, desk: DeskConfig, world: World, since: datetime | None,
     )
     store = MarketStore.open(world.home, desk.market)
     now = clock.now()
-    try:
-        listed = _instruments(desk, ladder, store, now)
-    except KanpanError:
-        fetcher.close()
-        raise
+    listed = _instruments(desk, ladder, store, now)
     pace = Pace(
         poll_s=desk.live.poll_s or (POLL_NAMED_S if desk.universe.symbols else POLL_WHOLE_S),
         idle_s=desk.live.idle_s,
@@ -98,7 +100,7 @@ def live_tape(name: str, desk: DeskConfig, world: World, since: datetime | None,
             [known.daily(symbols, days), *(known.latest(symbols, *item) for item in desk.intervals if item[0] != "1d")]
         )
 
-    tape = LiveTape(
+    return LiveTape(
         name,
         desk.market,
         listed,
@@ -110,7 +112,12 @@ def live_tape(name: str, desk: DeskConfig, world: World, since: datetime | None,
         best=lineup(desk.market, desk.feed).quotes[0].name,
         since=since,
     )
-    return tape, fetcher
+
+
+def _going(clock: Clock) -> WallClock:
+    if not isinstance(clock, WallClock):
+        raise ConfigError("a live feed needs a clock that goes")
+    return clock
 
 
 def _sleeping(clock: WallClock) -> Callable[[float], None]:

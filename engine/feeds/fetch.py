@@ -108,11 +108,13 @@ class Fetcher:
             hosts = list(self._hosts.values())
         for host in hosts:
             host.line.hang_up()
-        for host in hosts:
+        for wall in {id(host.wall): host.wall for host in hosts}.values():
             # Who still waits for its turn finds the fetcher closed and lets go; the process does not wait for it longer than this.
-            if host.wall.turn.acquire(timeout=CLOSING_S):
-                host.line.close()
-                host.wall.turn.release()
+            if wall.turn.acquire(timeout=CLOSING_S):
+                for host in hosts:
+                    if host.wall is wall:
+                        host.line.close()
+                wall.turn.release()
 
     def _host(self, name: str) -> _Host:
         with self._lock:
