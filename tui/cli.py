@@ -261,7 +261,7 @@ def _parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=text, parents=[shared])
 
     init = add("init", "write a commented kanpan.toml")
-    init.add_argument("--preset", default="demo", choices=("demo", "local", "deepseek"))
+    init.add_argument("--preset", default="demo", choices=("demo", "local", "deepseek", "ashare", "crypto-fusion", "us"))
     doctor = add("doctor", "check configuration, keys, calendars, data, ledger, terminal and models; say how to mend each")
     doctor.add_argument("--feeds", action="store_true", help="ask every live source for one price too")
     cycle = add("cycle", "one cycle now; prints the cycle record")
@@ -311,7 +311,7 @@ def _parser() -> argparse.ArgumentParser:
     written.add_argument("--verify", action="store_true", help="run the gate again; exit 1 where it rules otherwise")
     tested = add("backtest", "a desk's strategy over history with its own cycle, rules and fees; models outside are never asked")
     tested.add_argument("desk_name", nargs="?", metavar="DESK")
-    tested.add_argument("--strategy", metavar="NAME", help="a baseline instead: equal, momentum, random, hold")
+    tested.add_argument("--strategy", metavar="NAME", help="instead: equal, momentum, random, hold, or rules:N, the N-th written")
     tested.add_argument("--from", dest="first", metavar="DAY", help="first session (default: the replay's first)")
     tested.add_argument("--to", dest="last", metavar="DAY", help="last session (default: the replay's last)")
     tested.add_argument("--against", action="store_true", help="beside the four baselines; the one by lot trades as much")

@@ -53,10 +53,116 @@ api_key  = "env:DEEPSEEK_API_KEY"   # or write DEEPSEEK_API_KEY=… into .env be
 timeout_s = 60
 """
 
+_LIVE_HEAD = """\
+# kanpan: one table per desk, one per model. Unknown keys are errors. Every key can also come from the environment. Keys of models
+# are never written here, only the names of variables. Everything here trades on paper.
+
+# language = "zh"            # en | zh; default from LANG
+# on_hangup = "continue-headless"   # a desk that should outlive its terminal, with --no-ui
+"""
+
+_LIVE_TAIL = """
+# Orders that wait for a person: with mode = "confirm" in the desk's table each one needs a yes in the console, within confirm_s
+# seconds; what nobody answered is not sent.
+
+# [alerts]
+# channels = ["log"]                 # log | stdout | stderr | env:NAME, a variable that holds apprise URLs
+# min_severity = "warning"
+# quiet = "22:00-08:00"              # nothing below critical then
+# escalate_after_s = 900
+
+# [retention]
+# prompts_days   = 365               # texts and snapshots older than this are let go; the journal always stays
+# snapshots_days = 365
+
+# [feeds]
+# proxy     = "http://127.0.0.1:8080"   # or env:NAME where the address holds a password
+# trust_env = false                     # true follows HTTPS_PROXY and its like
+# em_cookie = "env:EM_COOKIE"           # a browser's cookie for Eastmoney, where it asks for one
+
+[model.deepseek]
+provider = "deepseek"
+model    = "deepseek-flash"
+api_key  = "env:DEEPSEEK_API_KEY"       # or write DEEPSEEK_API_KEY=… into .env beside this file
+timeout_s = 60
+"""
+
+_ASHARE = """
+[desk.ashare]
+market   = "ashare"
+feed     = ["eastmoney", "tencent", "sina", "cache"]   # asked in this order; each change of source is an event
+universe = { symbols = ["600519.SH", "000858.SZ", "300750.SZ", "601318.SH", "600036.SH", "002594.SZ", "688981.SH", "600900.SH"] }
+# universe = { top = 50, by = "amount" }               # the whole market: sync its daily bars first, `kanpan data sync`
+bars     = ["5m"]            # besides daily ones, in every snapshot
+strategy = "panel"
+models   = ["offline"]       # ["deepseek"] once its key is set; `offline` is a fixed rule, no language model
+schedule = "every 30m in session"   # Beijing time, through the exchange's calendar
+cash     = "1000000"
+# mode   = "confirm"
+
+[desk.ashare.live]
+poll_s    = 5                # seconds between looks, in session
+max_age_s = 90               # a quote older than this opens no position
+
+[desk.ashare.risk]
+max_position   = 0.20
+max_gross      = 0.80
+max_daily_loss = 0.03
+"""
+
+_CRYPTO_FUSION = """
+[desk.crypto]
+market   = "crypto"          # spot, long only, paid in full; perpetuals are not traded on margin yet
+feed     = ["binance", "cache"]
+universe = { symbols = ["BTCUSDT.BINANCE", "ETHUSDT.BINANCE", "SOLUSDT.BINANCE"] }
+strategy = "fusion"          # a 4-hour channel for the direction and a 3-minute one for the moment, put to every model
+models   = ["offline"]       # ["deepseek"] once its key is set
+schedule = "every 3m in session"    # day and night: the market never closes, its day is the UTC day
+cash     = "100000"          # USDT
+# mode   = "confirm"
+
+[desk.crypto.fusion]
+slow_weight  = 0.7           # the slow channel's share of a size
+min_strength = 0.2           # a weaker direction counts as flat
+
+[desk.crypto.live]
+poll_s    = 5
+max_age_s = 60
+
+[desk.crypto.risk]
+max_position = 0.20
+max_gross    = 0.60
+cash_reserve = "1000"
+min_order    = "50"
+"""
+
+_US = """
+[desk.us]
+market   = "us"
+feed     = ["yahoo", "cache"]       # one request a name, seldom: keep the list short
+universe = { symbols = ["AAPL.US", "MSFT.US", "NVDA.US", "AMZN.US", "GOOGL.US", "META.US"] }
+strategy = "panel"
+models   = ["offline"]       # ["deepseek"] once its key is set
+schedule = "at 09:45, 15:30" # New York time, through the exchange's calendar
+cash     = "100000"          # USD
+# mode   = "confirm"
+
+[desk.us.live]
+poll_s    = 60
+max_age_s = 300
+
+[desk.us.risk]
+max_position = 0.25
+cash_reserve = "1000"
+"""
+
 PRESETS = {
     "demo": _HEAD.format(models='"offline"', top=8, deadline=60)
     + "\n# `offline` is no language model: a fixed rule that answers the same prompt.\n",
     "local": _HEAD.format(models='"local"', top=4, deadline=300) + _LOCAL,
+    "ashare": _LIVE_HEAD + _ASHARE + _LIVE_TAIL,
+    "crypto-fusion": _LIVE_HEAD + _CRYPTO_FUSION + _LIVE_TAIL,
+    "us": _LIVE_HEAD + _US + _LIVE_TAIL,
     "deepseek": _HEAD.format(models='"deepseek"', top=8, deadline=60) + _DEEPSEEK,
 }
 
