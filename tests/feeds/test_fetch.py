@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -163,6 +164,17 @@ def test_a_body_without_end_is_cut_at_the_cap(server: FeedServer, clock: Seconds
     error = fault_of(fetcher(server, clock, max_bytes=2_000_000, total_s=60.0))
     assert (error.fault, error.detail) == (Fault.NOT_DATA, f"{HOST}: more than 2000000 bytes")
     assert time.monotonic() - started < 10.0
+
+
+def test_a_bomb_is_never_unpacked_into_memory(server: FeedServer, clock: Seconds) -> None:
+    server.set(HOST, bomb(50_000_000))
+    fetch = fetcher(server, clock, max_bytes=1_000_000, total_s=60.0)
+    tracemalloc.start()
+    try:
+        assert fault_of(fetch).fault is Fault.NOT_DATA
+        assert tracemalloc.get_traced_memory()[1] < 15_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_host_that_is_not_there_is_a_network_fault(clock: Seconds) -> None:
