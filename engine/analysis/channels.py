@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
-import polars as pl
 
 from engine.analysis import indicators as ind
 from engine.analysis.features import DAILY, today
@@ -22,7 +21,7 @@ from engine.core.units import UNITS, Market, plain
 from engine.store.snapshot import Snapshot
 
 MOST_BARS = 160
-"""Enough for every window to be full and every running average to have forgotten its start."""
+"""Enough for every window to be full and every running average to have forgotten its start; windowed figures look at its end."""
 
 STALE_BARS = 2
 """How many intervals a name's newest bar may lie behind before what is read from it is old."""
@@ -53,18 +52,18 @@ def slow_channel(snapshot: Snapshot, interval: str) -> Channel:
     if not bars.symbols:
         return _none(snapshot, interval)
     high, low, close = _prices(snapshot, bars, interval)
-    mean_20, mean_50 = ind.sma(close, 20), ind.sma(close, 50)
-    trend = np.sign(close - mean_20) + np.nan_to_num(np.sign(mean_20 - mean_50))
+    mean_20, mean_50 = (ind.sma(close[:, -window:], window)[:, -1:] for window in (20, 50))
+    trend = np.sign(close[:, -1:] - mean_20) + np.nan_to_num(np.sign(mean_20 - mean_50))
     macd = ind.macd(close)
     numbers = {
         "trend": trend,
-        "return_6": 100 * ind.change_over(close, 6),
-        "return_30": 100 * ind.change_over(close, 30),
+        "return_6": 100 * ind.change_over(close[:, -7:], 6),
+        "return_30": 100 * ind.change_over(close[:, -31:], 30),
         "rsi_14": ind.rsi(close, 14),
         "macd_pct": 100 * macd.histogram / close,
         "atr_pct": 100 * ind.atr(high, low, close, 14) / close,
     }
-    prices = {"support": ind.lowest(low, 20), "resistance": ind.highest(high, 20)}
+    prices = {"support": ind.lowest(low[:, -20:], 20), "resistance": ind.highest(high[:, -20:], 20)}
     return _channel(snapshot, bars, interval, numbers, prices)
 
 
@@ -74,19 +73,20 @@ def fast_channel(snapshot: Snapshot, interval: str) -> Channel:
     if not bars.symbols:
         return _none(snapshot, interval)
     high, low, close = _prices(snapshot, bars, interval)
-    bands = ind.bollinger(close)
+    tail, last = close[:, -21:], close[:, -1:]
+    bands = ind.bollinger(tail)
     width = bands.upper - bands.lower
-    before_high, before_low = ind.shifted(ind.highest(high, 20)), ind.shifted(ind.lowest(low, 20))
-    breakout = np.where(np.isnan(before_high), np.nan, (close > before_high).astype(float) - (close < before_low).astype(float))
-    steps = np.sign(close - ind.shifted(close))
-    volume = bars.table["volume"]
+    before_high, before_low = (
+        ind.shifted(extreme)[:, -1:] for extreme in (ind.highest(high[:, -21:], 20), ind.lowest(low[:, -21:], 20))
+    )
+    breakout = np.where(np.isnan(before_high), np.nan, (last > before_high).astype(float) - (last < before_low).astype(float))
+    steps = np.sign(tail - ind.shifted(tail))
+    volume = bars.table["volume"][:, -21:]
     usual = ind.shifted(ind.sma(volume, 20))
     numbers = {
-        "return_1": 100 * ind.change_over(close, 1),
-        "return_5": 100 * ind.change_over(close, 5),
-        "return_20": 100 * ind.change_over(close, 20),
+        **{f"return_{count}": 100 * ind.change_over(tail, count) for count in (1, 5, 20)},
         "rsi_14": ind.rsi(close, 14),
-        "band": np.where(width > 0, 100 * (close - bands.lower) / np.where(width > 0, width, 1.0), np.nan),
+        "band": np.where(width > 0, 100 * (tail - bands.lower) / np.where(width > 0, width, 1.0), np.nan),
         "breakout": breakout,
         "micro_trend": 5 * ind.sma(steps, 5),
         "volume_ratio": np.where(usual > 0, volume / np.where(usual > 0, usual, 1.0), np.nan),
@@ -125,21 +125,18 @@ def _channel(snapshot: Snapshot, bars: Grid, interval: str, numbers: Mapping[str
             price = _known(values[row])
             told[name] = None if price is None else plain(round(price / steps[symbol]) * steps[symbol], scale)
         figures[symbol] = told
-    return Channel(interval, figures, _stale(snapshot, interval))
+    return Channel(interval, figures, _stale(snapshot, bars, interval))
 
 
 def _known(value: float) -> float | None:
     return value if value == value else None
 
 
-def _stale(snapshot: Snapshot, interval: str) -> frozenset[str]:
+def _stale(snapshot: Snapshot, bars: Grid, interval: str) -> frozenset[str]:
     """Names whose newest bar lies more than STALE_BARS intervals behind the newest of any name, or, where the market never
     closes, behind the snapshot; a name without bars is one of them. Whole days are the session rule's to watch (Seen.stale)."""
-    rows = snapshot.bars.filter(pl.col("interval") == interval)
-    newest: dict[str, datetime] = dict(rows.group_by("symbol").agg(pl.col("known_at").max()).iter_rows())
     every = {item.symbol for item in snapshot.instruments}
-    if not newest:
-        return frozenset(every)
+    newest = dict(zip(bars.symbols, bars.newest, strict=True))
     length = length_of(interval)
     if length >= _DAY and snapshot.market is not Market.CRYPTO:
         return frozenset(every - set(newest))

@@ -15,7 +15,7 @@ from engine.core.journal import ItemRejected
 from engine.cycle.asking import Heard
 from engine.cycle.mandate import Mandate
 from engine.cycle.steps import Seen, held_weights, instruments_in, offered_in, prompt_context
-from engine.llm import ParsedViews, Prompt, PromptContext, TemplateOf, check_view, figures_of, parse_views, render
+from engine.llm import CandidateRow, ParsedViews, Prompt, PromptContext, TemplateOf, check_view, figures_of, parse_views, render
 from engine.store.snapshot import Snapshot
 from engine.strategies import Voice, fuse
 from engine.strategies.fusion import Views
@@ -28,17 +28,20 @@ def channel_questions(
     mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, template: TemplateOf
 ) -> tuple[Prompt, Prompt]:
     """What is put to each model: the slow channel and the fast one."""
+    context = prompt_context(mandate, snapshot, seen, account)
     slow, fast = (
-        render(name, channel_context(mandate, snapshot, seen, account, channel), template(name, mandate.language))
+        render(name, channel_context(context, channel), template(name, mandate.language))
         for name, channel in zip((SLOW, FAST), _channels(mandate, snapshot), strict=True)
     )
     return slow, fast
 
 
-def channel_context(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, channel: Channel) -> PromptContext:
+def channel_context(context: PromptContext, channel: Channel) -> PromptContext:
     """What a channel's prompt may say: the candidates with the channel's figures; neither holdings nor money sway a direction."""
-    context = prompt_context(mandate, snapshot, seen, account)
-    rows = [replace(row, features=channel.figures.get(row.symbol, {})) for row in context.candidates]
+    rows = [
+        CandidateRow(row.symbol, row.name, row.industry, row.last, row.change_pct, channel.figures.get(row.symbol, {}))
+        for row in context.candidates
+    ]
     notes = [f"{row.symbol}: data is stale" for row in rows if row.symbol in channel.stale]
     return replace(context, candidates=rows, holdings=(), notes=notes, interval=channel.interval)
 
@@ -49,10 +52,11 @@ def conclude_fusion(
     """The batch and the refused items."""
     offered = offered_in(snapshot, seen)
     slow, fast = _channels(mandate, snapshot)
+    context = prompt_context(mandate, snapshot, seen, account)
     views: dict[tuple[int, str], Views | None] = {}
     rejected: list[ItemRejected] = []
     for question, channel in enumerate((slow, fast)):
-        figures = figures_of(channel_context(mandate, snapshot, seen, account, channel))
+        figures = figures_of(channel_context(context, channel))
         for reply in replies:
             if reply.question == question:
                 parsed = parse_views(reply.text, offered) if reply.spoke else None
@@ -82,8 +86,8 @@ def _checked(parsed: ParsedViews, figures: Mapping[str, Mapping[str, str]], snap
         return None
     listed = instruments_in(snapshot)
     refused: dict[str, ChannelView | None] = {item.instrument: None for item in parsed.rejected}
-    found = {
-        view.instrument: replace(view, unverified=check_view(view, figures, price_scale=listed[view.instrument].units.price))
-        for view in parsed.views
-    }
+    found: dict[str, ChannelView | None] = {}
+    for view in parsed.views:
+        unverified = check_view(view, figures, price_scale=listed[view.instrument].units.price)
+        found[view.instrument] = replace(view, unverified=unverified) if unverified else view
     return refused | found

@@ -6,7 +6,7 @@ snapshot ──► quotes_seen · candidates ──► prompt_context ──► 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -163,7 +163,7 @@ def _fraction(ppm: int) -> str:
 
 
 def _candidate(symbol: str, quote: Quote, instrument: Instrument, figures: Features | None) -> CandidateRow:
-    named = {} if figures is None else {item.name: getattr(figures, item.name) for item in fields(figures) if item.name in SHOWN}
+    named = {} if figures is None else {name: getattr(figures, name) for name in SHOWN}
     change = f"{quote.change_ppm / 10_000:.2f}"
     return CandidateRow(symbol, instrument.name, instrument.industry, plain(quote.last, instrument.units.price), change, named)
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from engine.core.decision import ChannelView, Decision
 from engine.core.units import PPM
@@ -18,6 +19,7 @@ from engine.llm.prompts import PromptContext, shown
 
 _NUMBER = re.compile(r"(?<![\w.])[-+−]?\d{1,12}(?:,\d{3})*(?:\.\d{1,8})?(?![\w.]*\d)")
 _WINDOW = re.compile(r"\d+")
+_COLUMN = re.compile(r"(?<![A-Za-z_])[A-Za-z_]++(?<=[A-Za-z_]_)\d+")
 _HUNDRED = Decimal(100)
 
 
@@ -74,21 +76,27 @@ def _checked(
     instrument: str, reasoning: str, sources: Sequence[str], own: list[Decimal], figures: Mapping[str, Mapping[str, str]]
 ) -> Evidence:
     mine = figures.get(instrument, {})
-    values = [value for value in map(_decimal, mine.values()) if value is not None]
-    windows = {found for name in mine for found in _WINDOW.findall(name)}
+    printed = set(mine.values())  # most numbers are quoted just as they stood there
+    values: list[Decimal] | None = None
     verified: list[str] = []
     unverified: list[str] = []
     for text in _numbers(reasoning.replace(instrument, " ")):
-        stands = text.lstrip("+-−") in windows or _stands(text, [*values, *own])
+        stands = text in printed or any(text.lstrip("+-−") in _windows(name) for name in mine)
+        if not stands:
+            values = [value for value in map(_decimal, printed) if value is not None] if values is None else values
+            stands = _stands(text, [*values, *own])
         (verified if stands else unverified).append(text)
     unknown = tuple(source for source in sources if not _names_a_figure(source, figures))
     return Evidence(tuple(verified), tuple(unverified), unknown)
 
 
+@lru_cache(maxsize=1_024)
+def _windows(column: str) -> frozenset[str]:
+    return frozenset(_WINDOW.findall(column))
+
+
 def _numbers(text: str) -> Iterator[str]:
-    for name in re.findall(r"[A-Za-z_]+_\d+", text):
-        text = text.replace(name, " ")  # a column's name is not a number
-    for match in _NUMBER.finditer(text):
+    for match in _NUMBER.finditer(_COLUMN.sub(" ", text)):  # a column's name is not a number
         yield match.group()
 
 

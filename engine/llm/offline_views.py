@@ -23,12 +23,14 @@ def channel_answer(features: Sequence[Mapping[str, str]], *, chinese: bool) -> s
 
 def _slow(row: Mapping[str, str], words: Mapping[str, str]) -> dict[str, object] | None:
     """Up with both means and the momentum on its side, down with both against it."""
-    trend, momentum = _number(row.get("trend")), _number(row.get("return_30"))
+    trend = _number(row.get("trend"))
+    window = next((name for name in ("return_30", "return_6") if _number(row.get(name)) is not None), "return_30")
+    momentum = _number(row.get(window))
     if trend is None or momentum is None:
         return None
     agreed = trend * momentum > 0
     score = trend / 4 + max(Decimal(-1), min(Decimal(1), momentum / 10)) / 2 if agreed else Decimal(0)
-    return _view(row, score, ("trend", "return_30"), words, row.get("support"), row.get("resistance"))
+    return _view(row, score, ("trend", window), words, row.get("support"), row.get("resistance"))
 
 
 def _fast(row: Mapping[str, str], words: Mapping[str, str]) -> dict[str, object] | None:

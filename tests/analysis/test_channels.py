@@ -70,6 +70,12 @@ def test_a_name_without_enough_bars_has_gaps_and_not_guesses():
     assert figures["return_6"] is not None and figures["return_30"] is None and figures["support"] is None
 
 
+def test_one_bar_is_enough_to_know_nothing():
+    one = snapshot({BTC: rising}, "4h", bars=1)
+    assert set(slow_channel(one, "4h").figures[BTC].values()) == {None}
+    assert fast_channel(snapshot({BTC: rising}, bars=1), "3m").figures[BTC]["breakout"] is None
+
+
 def test_levels_lie_on_the_price_grid():
     found = slow_channel(snapshot({BTC: lambda n: 1_000 + n / 7}, "4h"), "4h").figures[BTC]
     assert isinstance(found["support"], str) and len(found["support"].partition(".")[2]) == 2

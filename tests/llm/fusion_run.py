@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -25,10 +26,11 @@ from tui.cli import main as kanpan
 
 DATASETS = Path(__file__).resolve().parents[2].parent / "shared" / "datasets"
 FILES = (("crypto_perp_1d", ()), ("crypto_perp_4h", ()), ("crypto_perp_1m", ("--resample", "3m")))
+NAMES = ("BTCUSDT.BINANCE", "ETHUSDT.BINANCE", "SOLUSDT.BINANCE")
 DESK = """
 [desk.fusion]
 market = "crypto"
-universe = {{ symbols = ["BTCUSDT.BINANCE", "ETHUSDT.BINANCE", "SOLUSDT.BINANCE"] }}
+universe = {{ symbols = [{symbols}] }}
 feed = ["store"]
 strategy = "fusion"
 models = [{models}]
@@ -43,7 +45,8 @@ provider = "compatible"
 base_url = "{base_url}"
 model = "{model}"
 temperature = {temperature}
-max_tokens = 700
+max_tokens = {tokens}
+extra_body = {{ cache_prompt = true, seed = 1, repeat_penalty = 1.2 }}
 timeout_s = 300
 """
 
@@ -54,6 +57,9 @@ def main() -> int:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--cycles", type=int, default=20)
     parser.add_argument("--offline-only", action="store_true")
+    parser.add_argument("--names", type=int, default=3, choices=(1, 2, 3), help="how many of BTC, ETH and SOL")
+    parser.add_argument("--local", type=int, default=2, choices=(1, 2), help="how many local models")
+    parser.add_argument("--tokens", type=int, default=400, help="the most a local model may say in one reply")
     options = parser.parse_args()
     home = options.home.absolute()
     if not (home / "market").exists():
@@ -63,15 +69,23 @@ def main() -> int:
         names = ["offline"]
         text = ""
         if server is not None:
-            names = ["local-greedy", "local-warm", "offline"]
-            for name, temperature in (("local-greedy", 0.0), ("local-warm", 0.7)):
-                text += MODEL.format(name=name, base_url=server.base_url, model=MODEL_NAME, temperature=temperature)
+            asked = (("local-greedy", 0.0), ("local-warm", 0.7))[: options.local]
+            names = [*(name for name, _ in asked), "offline"]
+            for name, temperature in asked:
+                text += MODEL.format(
+                    name=name, base_url=server.base_url, model=MODEL_NAME, temperature=temperature, tokens=options.tokens
+                )
         config = home / "kanpan.toml"
-        config.write_text(DESK.format(models=", ".join(f'"{name}"' for name in names)) + text, encoding="utf-8")
+        desk = DESK.format(models=_quoted(names), symbols=_quoted(NAMES[: options.names]))
+        config.write_text(desk + text, encoding="utf-8")
         start = time.monotonic()
         _run(home, config, options.cycles)
         spent = time.monotonic() - start
     return _told(home, spent)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _run(home: Path, config: Path, cycles: int) -> None:
