@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from engine.backtest import Result, backtest, result_record, try_strategy
 from engine.building import build_tape, mandate_of
 from engine.config import DeskConfig, ReplayConfig
+from engine.config.live import RECORDED
 from engine.core.decision import Decision
 from engine.core.errors import ConfigError
+from engine.core.strategy import StrategyProposed
 from engine.cycle import Mandate
-from engine.feeds.tape import Tape
 from engine.llm import Model, OfflineModel
 from engine.store import books
 from engine.strategies import BASELINES
@@ -34,8 +35,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     name = desk_of(arguments, settings)
     desk = _desk(settings.config.desk[name], arguments)
     mandate = mandate_of(name, desk, settings.language)
-    models, recorded = _deciders(name, desk, settings)
-    result = backtest(mandate, _tape(desk, settings), models=models, recorded=recorded, gate=try_strategy)
+    models: tuple[Model, ...] = ()
+    recorded: dict[str, tuple[Decision, ...]] | None = None
+    if arguments.strategy and arguments.strategy not in BASELINES:
+        mandate = _written(mandate, arguments.strategy, settings)
+    else:
+        models, recorded = _deciders(name, desk, settings)
+    result = backtest(mandate, build_tape(desk, settings.home, None), models=models, recorded=recorded, gate=try_strategy)
     record = {**result_record(result), "strategy": _called(mandate)}
     others = _beside(mandate, desk, settings, result) if arguments.against else []
     if settings.as_json:
@@ -49,14 +55,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _desk(desk: DeskConfig, arguments: argparse.Namespace) -> DeskConfig:
-    """The desk with what the command line changes of it."""
-    first, last = _day(arguments.first, "--from") or desk.replay.start, _day(arguments.last, "--to") or desk.replay.end
-    if first > last:
+    """The desk with what the command line changes of it, on a market that stands still: a live one is taken from the store."""
+    first, last = _day(arguments.first, "--from"), _day(arguments.last, "--to")
+    if first and last and first > last:
         raise ConfigError(f"--from {first} is after --to {last}")
-    changes: Json = {"replay": ReplayConfig(start=first, end=last, speed=0)}
-    if arguments.strategy:
-        if arguments.strategy not in BASELINES:
-            raise ConfigError(f"--strategy {arguments.strategy}: there are {', '.join(BASELINES)}")
+    feed = desk.feed if desk.feed[0] in RECORDED else ("store",)
+    if feed == ("sim",) and (first or last):
+        raise ConfigError("--from, --to: an invented market is played whole; [desk.NAME.sim] says from when and how long")
+    stretch = {name: getattr(desk.replay, name) for name in desk.replay.model_fields_set} | {"speed": 0}
+    stretch |= {name: day for name, day in (("start", first), ("end", last)) if day is not None}
+    changes: Json = {"feed": feed, "replay": ReplayConfig.model_validate(stretch)}
+    if arguments.strategy in BASELINES:
         changes |= {"strategy": "baseline", "baseline": arguments.strategy}
     return desk.model_copy(update=changes)
 
@@ -68,10 +77,17 @@ def _day(text: str | None, option: str) -> date | None:
         raise ConfigError(f"{option} {text}: a day is written 2020-02-04") from None
 
 
-def _tape(desk: DeskConfig, settings: Settings) -> Tape:
-    if desk.feed[0] != "replay":
-        raise ConfigError(f'feed {desk.feed[0]}: a backtest needs a history; set feed = ["replay"] for the sample market')
-    return build_tape(desk, settings.home, None)
+def _written(mandate: Mandate, wanted: str, settings: Settings) -> Mandate:
+    """The mandate following one version of the rules that were written for it, accepted or not."""
+    found: dict[str, str] = {}
+    if (settings.home / "ledger.db").exists():
+        with books(settings.home) as view:
+            records = view.strategies(mandate.desk)
+        found = {f"rules:{one.version}": one.text for one in records if isinstance(one, StrategyProposed)}
+    if wanted not in found:
+        there = [*BASELINES, *found] if len(found) < 10 else [*BASELINES, "rules:1", "…", f"rules:{len(found)}"]
+        raise ConfigError(f"--strategy {wanted}: there are {', '.join(there)}")
+    return replace(mandate, strategy="rules", pinned=found[wanted])
 
 
 def _deciders(name: str, desk: DeskConfig, settings: Settings) -> tuple[tuple[Model, ...], dict[str, tuple[Decision, ...]] | None]:
@@ -99,8 +115,10 @@ def _beside(mandate: Mandate, desk: DeskConfig, settings: Settings, result: Resu
     """The four baselines over the same sessions; the one by lot trades as much as the desk did."""
     found = []
     for baseline in BASELINES:
-        terms = replace(mandate, strategy="baseline", baseline=baseline, baseline_turnover_ppm=result.figures.turnover_ppm)
-        other = backtest(terms, _tape(desk, settings))
+        terms = replace(
+            mandate, strategy="baseline", pinned="", baseline=baseline, baseline_turnover_ppm=result.figures.turnover_ppm
+        )
+        other = backtest(terms, build_tape(desk, settings.home, None))
         record = {**result_record(other), "strategy": baseline}
         del record["curve"]
         found.append(record)

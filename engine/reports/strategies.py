@@ -24,7 +24,7 @@ from engine.store.snapshot import read
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One strategy of a desk with its verdict; `in_force` where it is the one last accepted."""
+    """One strategy of a desk with its verdict; `in_force` where it was accepted and none was ruled on since."""
 
     proposed: StrategyProposed
     judged: StrategyJudged
@@ -45,8 +45,7 @@ def versions(books: Books, desk: str) -> list[Version]:
             proposed[record.version] = record
         else:
             judged.append(record)
-    accepted = max((one.version for one in judged if one.accepted), default=0)
-    return [Version(proposed[one.version], one, one.version == accepted) for one in judged]
+    return [Version(proposed[one.version], one, one.accepted and one is judged[-1]) for one in judged]
 
 
 def strategy_records(books: Books, desk: str) -> list[dict[str, Any]]:
@@ -63,7 +62,7 @@ def _record(version: Version, money: int) -> dict[str, Any]:
 
     return {
         "version": judged.version,
-        "state": ("in force" if version.in_force else "accepted") if judged.accepted else "refused",
+        "state": ("in force" if version.in_force else "lapsed") if judged.accepted else "refused",
         "failed": list(judged.failed),
         "name": strategy.name,
         "model": version.proposed.model,
