@@ -218,9 +218,9 @@ def in_batches(symbols: Sequence[str], size: int) -> list[Sequence[str]]:
 
 
 def rows_of(source: str, rows: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """A JSON list of flat objects as a table of `schema`: a missing field and a lone dash are null, any other type a fault.
+    """A JSON list of flat objects as a table of `schema`.
 
-    Raises FeedError(NOT_DATA).
+    A missing field, a lone dash and an empty text are null, any other type is a fault. Raises FeedError(NOT_DATA).
     """
     lines = rows.strip()
     if lines[:1] != b"[" or lines[-1:] != b"]":
@@ -242,5 +242,6 @@ def rows_of(source: str, rows: bytes, schema: Mapping[str, pl.DataType]) -> pl.D
 def _lines(lines: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     if not lines.strip():
         return pl.DataFrame(schema=schema)
-    dashes = lines.replace(b':"-"', b":null").replace(b': "-"', b":null")
-    return pl.read_ndjson(io.BytesIO(dashes), schema=pl.Schema(schema))
+    for nothing in (b':"-"', b': "-"', b':""', b': ""'):
+        lines = lines.replace(nothing, b":null")
+    return pl.read_ndjson(io.BytesIO(lines), schema=pl.Schema(schema))

@@ -20,17 +20,17 @@ _START = "start"
 
 
 def regular_rows(rows: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame | None:
-    """The objects of a JSON list as `schema` (numbers and texts, `"-"` null), or None where they are not of one regular shape."""
+    """The objects of a JSON list as `schema` (numbers and texts, `"-"` and `""` null), or None where they are not regular."""
     inner = rows[1:-1]
     if any(mark in inner for mark in (b"\\", b"[", b"]", b"\n", b"\r", b"\t")):
         return None
     names = _names(inner[: inner.find(b"}") + 1])
-    if names is None:
+    if names is None or not schema.keys() >= set(names):
         return None
-    numbers = [name for name in names if schema.get(name, pl.String()) != pl.String()]
+    numbers = [name for name in names if schema[name] != pl.String()]
     columns: dict[str, pl.DataType] = {_START: pl.String()}
     for name in names:
-        columns |= {_label(name): pl.String(), name: schema.get(name, pl.String())}
+        columns |= {_label(name): pl.String(), name: schema[name]}
     try:
         table = pl.read_csv(
             io.BytesIO(b"," + inner.translate(_PARTED, b'"{')),
@@ -45,7 +45,7 @@ def regular_rows(rows: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame
     if not _sound(table, names, numbers, np.frombuffer(inner, np.uint8)):
         return None
     absent = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in names]
-    texts = [pl.col(name).replace(_DASH, None) for name in names if schema.get(name) == pl.String()]
+    texts = [pl.col(name).replace(_DASH, None) for name in names if schema[name] == pl.String()]
     return table.with_columns(*absent, *texts).select(list(schema))
 
 
@@ -64,14 +64,16 @@ def _sound(table: pl.DataFrame, names: list[str], numbers: list[str], inner: np.
     """Whether every line is one object with every name in its place, texts in quotes and finite numbers without."""
     missing = dict(zip(table.columns, table.null_count().row(0), strict=True))
     texts = [name for name in names if name not in numbers]
-    quotes = 2 * table.height * (len(names) + len(texts)) + 2 * sum(missing[name] for name in numbers)
-    if (
-        missing[_START] != table.height
-        or int((inner == ord("{")).sum()) != table.height
-        or int((inner == ord('"')).sum()) != quotes
-    ):
+    if missing[_START] != table.height or any(missing[name] for name in texts):
         return False
-    if any(missing[name] for name in texts):
+    nulls = sum(missing[name] for name in numbers)
+    quote = inner == ord('"')
+    dashes = np.count_nonzero(quote[:-2] & (inner[1:-1] == ord(_DASH)) & quote[2:])
+    if dashes != nulls + sum(int((table[name] == _DASH).sum()) for name in texts):
+        return False
+    if np.count_nonzero(quote) != 2 * table.height * (len(names) + len(texts)) + 2 * nulls:
+        return False
+    if np.count_nonzero(inner == ord("{")) != table.height:
         return False
     placed = [(pl.col(_label(name)) == name).all() for name in names]
     finite = [pl.col(name).is_finite().all() for name in numbers]
