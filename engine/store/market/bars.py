@@ -71,7 +71,12 @@ def read_rows(path: Path) -> pl.DataFrame:
 
 def write_rows(path: Path, rows: pl.DataFrame, basis: Mapping[str, str]) -> None:
     """Keep `rows` (STORED_BAR_SCHEMA, one bar a symbol and start) as the file at `path`; `basis` names adjusted symbols."""
-    ordered = rows.select(list(STORED_BAR_SCHEMA)).sort(_KEY)
+    write_ordered(path, rows.sort(_KEY), basis)
+
+
+def write_ordered(path: Path, rows: pl.DataFrame, basis: Mapping[str, str]) -> None:
+    """As `write_rows`, of rows that are by symbol and start already."""
+    ordered = rows.select(list(STORED_BAR_SCHEMA))
     runs = ordered.select(pl.col("symbol").rle().alias("run"))["run"].struct
     days = ordered.group_by("trading_day").agg(pl.col("known_at").min()).sort("trading_day")
     symbols = runs.field("value").to_list()
@@ -84,6 +89,27 @@ def write_rows(path: Path, rows: pl.DataFrame, basis: Mapping[str, str]) -> None
         "basis": {symbol: basis[symbol] for symbol in symbols if symbol in basis},
     }
     write_sealed(path, ordered, summary)
+
+
+def part_of(rows: pl.DataFrame) -> Part:
+    """Rows by symbol and start (STORED_BAR_SCHEMA, at least one) as if they had been read from a file."""
+    runs = rows.select(pl.col("symbol").rle().alias("run"))["run"].struct
+    days = rows["trading_day"]
+    said = Contents(
+        symbols=tuple(runs.field("value").to_list()),
+        counts=tuple(runs.field("len").to_list()),
+        days=tuple((day, rows["known_at"].min()) for day in (days.min(), days.max())),  # type: ignore[misc]
+        first_known=rows["known_at"].min(),  # type: ignore[arg-type]
+        last_known=rows["known_at"].max(),  # type: ignore[arg-type]
+        basis={},
+    )
+    return Part(rows.select(_FIGURES), said.symbols, np.asarray(said.counts, dtype=np.int64), said)
+
+
+def later(part: Part, rows: pl.DataFrame) -> bool:
+    """Whether all of `rows` begin after every bar of `part`, as those of a new day do."""
+    newest, first = part.figures["start"].max(), rows["start"].min()
+    return isinstance(newest, datetime) and isinstance(first, datetime) and first > newest
 
 
 def merge(kept: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

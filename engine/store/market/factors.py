@@ -29,12 +29,15 @@ def continued(bars: pl.DataFrame, previous: pl.DataFrame, market: Market) -> pl.
     """
     last = previous.select("symbol", last_close="close", last_factor="factor_ppm", last_day="trading_day")
     told = bars.sort("symbol", "start").join(last, on="symbol", how="left", maintain_order="left")
+    goes_on = (pl.col("symbol") == pl.col("symbol").shift(1)).fill_null(value=False)
     told = told.with_columns(
-        own_before=pl.col("factor_ppm").shift(1).over("symbol"),
-        before_close=pl.col("close").shift(1).over("symbol").fill_null(pl.col("last_close")),
-        before_day=pl.col("trading_day").shift(1).over("symbol").fill_null(pl.col("last_day")),
-        base=pl.coalesce("last_factor", pl.col("factor_ppm").first().over("symbol")),
+        goes_on=goes_on,
+        own_before=pl.when(goes_on).then(pl.col("factor_ppm").shift(1)),
+        before_close=pl.when(goes_on).then(pl.col("close").shift(1)).otherwise("last_close"),
+        before_day=pl.when(goes_on).then(pl.col("trading_day").shift(1)).otherwise("last_day"),
+        base=pl.coalesce("last_factor", "factor_ppm"),
     )
+    told = told.with_columns(base=pl.when(~pl.col("goes_on")).then("base").forward_fill())
     own_moved = pl.col("own_before").is_not_null() & (pl.col("factor_ppm") != pl.col("own_before"))
     reference_moved = (pl.col("pre_close") > 0) & (pl.col("pre_close") != pl.col("before_close"))
     told = told.with_columns(event=(own_moved | reference_moved).fill_null(value=False)).with_row_index("place")
@@ -43,7 +46,8 @@ def continued(bars: pl.DataFrame, previous: pl.DataFrame, market: Market) -> pl.
         {"place": events["place"], "stepped": pl.Series(list(_steps(events.select(_EVENT), market)), dtype=pl.Int64)}
     )
     whole = told.join(steps, on="place", how="left", maintain_order="left")
-    factor = pl.col("stepped").forward_fill().over("symbol").fill_null(pl.col("base"))
+    begins = pl.when(~pl.col("goes_on")).then("base")
+    factor = pl.coalesce("stepped", begins).forward_fill()
     return whole.with_columns(factor_ppm=factor).select(list(BAR_SCHEMA))
 
 

@@ -167,7 +167,8 @@ def _with_before(rows: pl.DataFrame, previous: pl.DataFrame) -> pl.DataFrame:
     names = ("close", "factor_ppm", "trading_day")
     last = rows.select("symbol").unique().join(previous, on="symbol", how="left")
     ordered = rows.join(last.select("symbol", *(pl.col(name).alias(f"last_{name}") for name in names)), on="symbol", how="left")
-    before = [pl.col(name).shift(1).over("symbol").fill_null(pl.col(f"last_{name}")).alias(f"before_{name}") for name in names]
+    goes_on = pl.col("symbol") == pl.col("symbol").shift(1)
+    before = [pl.when(goes_on).then(pl.col(name).shift(1)).otherwise(f"last_{name}").alias(f"before_{name}") for name in names]
     return ordered.sort(_KEY).with_columns(before)
 
 

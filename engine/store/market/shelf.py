@@ -57,6 +57,10 @@ class Shelf:
             self._contents[path] = (stamp, found)
         return found
 
+    def part(self, path: Path) -> Part:
+        """The bars of the file at `path`. Raises DataError."""
+        return self._read([path])[0]
+
     def bars(self, symbols: Sequence[str], interval: str, *, first: date, last: date, at: datetime) -> pl.DataFrame:
         """BAR_SCHEMA rows with known_at <= `at`. Raises DataError for a damaged file."""
         latest = min(last, at.date() + _DAY)  # no zone is a day ahead of UTC: later trading days cannot have a bar yet

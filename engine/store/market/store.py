@@ -14,7 +14,7 @@ import polars as pl
 
 from engine.core.units import Market
 from engine.store.market import facts, quarantine
-from engine.store.market.bars import merge, read_rows, write_rows
+from engine.store.market.bars import assembled, later, merge, part_of, read_rows, write_ordered, write_rows
 from engine.store.market.before import bars_before
 from engine.store.market.factors import continued
 from engine.store.market.layout import (
@@ -171,7 +171,9 @@ class MarketStore:
         said = self._shelf.contents(path)
         other = [symbol for symbol in said.symbols if said.basis.get(symbol, RAW) != write.basis]
         mixed = group.filter(pl.col("symbol").is_in(other))
-        fresh, differing = merge(read_rows(path), group.join(mixed, on=["symbol", "start"], how="anti"))
+        others = group.join(mixed, on=["symbol", "start"], how="anti") if mixed.height else group
+        none = mixed.clear()
+        fresh, differing = (others, none) if later(self._shelf.part(path), others) else merge(read_rows(path), others)
         named = {"table": write.interval, "source": write.source}
         return fresh, pl.concat(
             [
@@ -184,9 +186,14 @@ class MarketStore:
         if fresh.is_empty():
             return
         path = bar_file(self.home, self.market, write.interval, period)
-        new = fresh.select(list(STORED_BAR_SCHEMA))
+        new = fresh.select(list(STORED_BAR_SCHEMA)).sort("symbol", "start")
         adjusted = {} if write.basis == RAW else dict.fromkeys(fresh["symbol"].unique().to_list(), write.basis)
-        if path.exists():
-            new = pl.concat([read_rows(path), new])
-            adjusted |= self._shelf.contents(path).basis
-        write_rows(path, new, adjusted)
+        if not path.exists():
+            write_ordered(path, new, adjusted)
+            return
+        part, adjusted = self._shelf.part(path), {**adjusted, **self._shelf.contents(path).basis}
+        if later(part, new):
+            added = part_of(new)
+            write_ordered(path, assembled([part, added], (*part.symbols, *added.symbols), write.interval), adjusted)
+        else:
+            write_rows(path, pl.concat([read_rows(path), new]), adjusted)
