@@ -2,7 +2,7 @@
 
 console ──ask()──► queue ─┐
 `kanpan halt` ──inbox file─┴──► commands thread ──► effect + CommandQueued + CommandDone, one transaction ──► state.events
-The HALT file is the kill switch that works even when this thread does not: it is looked at before every order.
+A halt file is the kill switch that works even when this thread does not: it is looked at before every order (halting.py).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from engine.core.person import OrderAnswered
 from engine.core.text import safe_text
 from engine.cycle import Runner
 from engine.cycle.confirming import answer
+from engine.halting import halt_file, halted, lift
 from engine.publish import Publisher
 from engine.store import Ledger
 
@@ -41,11 +42,6 @@ MAX_WAITING = 256
 MAX_INBOX_BYTES = 10_000
 MAX_PART = 2_000
 ANSWERS = ("approve", "refuse", "amend")
-
-
-def halt_file(home: Path) -> Path:
-    """While this file exists nothing leaves the state directory's desks."""
-    return home / "HALT"
 
 
 def inbox(home: Path) -> Path:
@@ -118,7 +114,7 @@ class Commands:
         self._waiting: queue.Queue[Command] = queue.Queue(MAX_WAITING)
         self._numbers = itertools.count(ledger.head.seq + 1)
         self._stopping = threading.Event()
-        self._file_heeded = False
+        self._heeded: set[str] = set()
         self.beat = time.monotonic()
         self.idle: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
@@ -158,15 +154,15 @@ class Commands:
                     self._do(command)
 
     def _heed_file(self) -> None:
-        """A HALT file that appeared stops the model calls at once and is written down, so that only a person undoes it."""
-        present = halt_file(self._home).exists()
-        if present and not self._file_heeded:
-            for desk in self._runners:
-                self._stop_asking(desk)
-            with contextlib.suppress(KanpanError):  # a ledger that cannot be written stops the desks by itself
-                for desk in self._runners:
-                    self._write_down(desk)
-        self._file_heeded = present
+        """A halt file that appeared stops the model calls at once and is written down, so that only a person undoes it."""
+        present = {desk for desk in self._runners if halted(self._home, desk)}
+        appeared = sorted(present - self._heeded)
+        for desk in appeared:
+            self._stop_asking(desk)
+        with contextlib.suppress(KanpanError):  # a ledger that cannot be written stops the desks by itself
+            for desk in appeared:
+                self._write_down(desk)
+        self._heeded = present
 
     def _write_down(self, desk: str) -> None:
         with self._ledger.reader() as books:
@@ -239,11 +235,11 @@ class Commands:
             case "halt":
                 self._stop_asking(command.desk)
                 with contextlib.suppress(OSError):  # on a full disk the state in the ledger must do
-                    halt_file(self._home).touch(mode=0o600)
+                    halt_file(self._home, command.desk).touch(mode=0o600)
             case "resume":
                 self._cancelled[command.desk].clear()
                 try:
-                    halt_file(self._home).unlink(missing_ok=True)
+                    lift(self._home, command.desk, self._runners)
                 except OSError:
                     return "HALT_FILE_REMAINS"
             case "run":

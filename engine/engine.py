@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from engine.backtest import try_strategy
 from engine.building import Closer, build_panel, build_purse, build_tape, mandate_of
-from engine.commands import Commands, halt_file
+from engine.commands import Commands
 from engine.config import Config, DeskConfig
 from engine.core.clock import Clock, WallClock
 from engine.core.errors import ConfigError, KanpanError, LedgerError
@@ -26,6 +26,7 @@ from engine.cycle.deciding import templates_of
 from engine.cycle.runner import Job
 from engine.cycle.wall import WallRunner
 from engine.feeds.tape import Tape
+from engine.halting import halted_by_file
 from engine.llm import PromptLibrary
 from engine.publish import DeskFace, Publisher
 from engine.retention import cut_offs, let_go
@@ -190,7 +191,7 @@ class Engine:
         tape = self._tape(name, desk, resume)
         live = self._live.get(name)
         cancelled = self._cancelled[name] = threading.Event()
-        halted = halt_file(self.home).exists
+        halted = halted_by_file(self.home, name)
         led, observer = self._beside(ledger).beside(name, desk, tape, self._publisher, cancelled=cancelled, halted_outside=halted)
         equipment = Equipment(
             ledger=ledger,

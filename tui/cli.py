@@ -290,7 +290,9 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("cycle_id", metavar="CYCLE")
     rerun.add_argument("--model", metavar="M")
     rerun.add_argument("--prompt", metavar="P")
-    prompts = add("prompts", "prompt templates (of the language --lang): the built-in and your own, every version kept, one in force")
+    prompts = add(
+        "prompts", "prompt templates (of the language --lang): the built-in and your own, every version kept, one in force"
+    )
     prompts.add_argument("action", choices=("list", "show", "diff", "save", "activate"))
     prompts.add_argument("what", nargs="?", default="", metavar="ID|FILE", help="a template's id; for save, a file with a template")
     prompts.add_argument("number", nargs="?", type=int, metavar="N", help="a version; 0 is the built-in one")
@@ -324,11 +326,11 @@ def _parser() -> argparse.ArgumentParser:
     ranked.add_argument("desk_name", nargs="?", metavar="DESK")
     flatten = add("flatten", "sell what may be sold, and list what may not; no model is asked")
     flatten.add_argument("desk_name", nargs="?", metavar="DESK")
-    halt = add("halt", "no order leaves any more, also from another process")
+    halt = add("halt", "no order leaves the desk any more, or any desk where none is named; also from another process")
     halt.add_argument("desk_name", nargs="?", metavar="DESK")
     halt.add_argument("--reason", default="")
     for name, text in (
-        ("resume", "let a halted or paused desk trade again"),
+        ("resume", "let a halted or paused desk trade again, or all of them where none is named"),
         ("pause", "let the schedule rest; cycles by hand still run"),
     ):
         verb = add(name, text)

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from engine.commands import Command, effects, halt_file, leave
+from engine.commands import Command, effects, leave
 from engine.core.clock import SystemClock
 from engine.core.errors import AlreadyRunning, ConfigError, KanpanError, OutsideError
 from engine.core.ids import content_hash
 from engine.core.journal import CommandDone, CommandQueued, Record
+from engine.halting import halt_file, lift
 from engine.reports import (
     account_record,
     alert_record,
@@ -247,12 +248,25 @@ def _last_cycle(settings: Settings, desk: str) -> str:
 
 
 def _tell(verb: str, arguments: argparse.Namespace, settings: Settings) -> int:
-    """Leave a command for the engine that holds the directory, or write it into the ledger where none does."""
-    desk = desk_of(arguments, settings)
+    """Carry a word out for the desk that is named; without a name a halt and a resume are for every desk."""
+    named = desk_of(arguments, settings)
+    every = verb in {"halt", "resume"} and not arguments.desk_name
+    desks = list(settings.config.desk) if every else [named]
     argument: str = getattr(arguments, "reason", "") or " ".join(getattr(arguments, "order", ()))
     if verb == "halt":
-        prepare_home(settings.home)
-        halt_file(settings.home).touch(mode=0o600)  # before anything else: it works even when the engine hangs
+        prepare_home(settings.home)  # the file before anything else: it works even when the engine hangs
+        halt_file(settings.home, "" if every else named).touch(mode=0o600)
+    answers = [{"command": verb, "desk": desk, "outcome": _said(verb, desk, argument, settings)} for desk in desks]
+    if settings.as_json:
+        print_line(json.dumps(answers if len(answers) > 1 else answers[0]))
+    else:
+        for answer in answers:
+            print_line(f"{verb} {answer['desk']}: {answer['outcome']}")
+    return 0 if all(answer["outcome"] == "done" for answer in answers) else 1
+
+
+def _said(verb: str, desk: str, argument: str, settings: Settings) -> str:
+    """Leave a command for the engine that holds the directory, or write it into the ledger where none does; its outcome."""
     clock = SystemClock()
     name = content_hash(f"{verb}|{desk}|{clock.now().isoformat()}".encode())[:12]
     command = Command(name, verb, desk, argument, "command line")
@@ -260,7 +274,7 @@ def _tell(verb: str, arguments: argparse.Namespace, settings: Settings) -> int:
         ledger = Ledger.open(settings.home, clock=clock)
     except AlreadyRunning:
         leave(settings.home, command)
-        outcome = _answer(settings, name)
+        return _answer(settings, name)
     else:
         try:
             records, outcome = effects(command, ())
@@ -268,12 +282,10 @@ def _tell(verb: str, arguments: argparse.Namespace, settings: Settings) -> int:
             whole: list[Record] = [queued, *records, CommandDone(name, outcome)]
             ledger.write(whole, key=f"command/{name}")
             if verb == "resume":
-                halt_file(settings.home).unlink(missing_ok=True)
+                lift(settings.home, desk, settings.config.desk)
         finally:
             ledger.close()
-    answer = {"command": verb, "desk": desk, "outcome": outcome}
-    print_line(json.dumps(answer) if settings.as_json else f"{verb} {desk}: {outcome}")
-    return 0 if outcome == "done" else 1
+    return outcome
 
 
 def _answer(settings: Settings, command_id: str) -> str:

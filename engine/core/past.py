@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from engine.core.ids import order_id
 from engine.core.journal import Adjusted, DecisionsMade, DeskOpened, Filled, LotChange, Marked, Noted, OrderCreated, Record
 from engine.core.order import Side
 from engine.core.strategy import StrategyJudged, StrategyProposed
@@ -105,6 +106,8 @@ class Past:
 
     def _ordered(self, record: OrderCreated) -> Past:
         order = record.order
+        if order.order_id == order_id(order.cycle_id, f"{order.instrument}:{order.side}", 1):
+            return self  # in place of one that a person amended and that never left: it is counted already
         recent = tuple(at for at in self.ordered_at if at > order.created_at - MINUTE)
         past = replace(self, ordered_at=(*recent, order.created_at))
         if order.side is Side.SELL:

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from engine.brokers import Book, PaperBroker
+from engine.brokers import Book, PaperBroker, Working
 from engine.brokers.execution import claimed, with_action
 from engine.brokers.fold import action_of
 from engine.core.errors import CalendarUnknown, ConfigError
@@ -23,6 +23,7 @@ from engine.core.journal import (
     CycleMoved,
     CycleState,
     DeskOpened,
+    Noted,
     Record,
     TradingState,
 )
@@ -37,7 +38,7 @@ from engine.cycle.schedule import next_slot
 from engine.cycle.shadowing import paused, spoken, trading_state
 from engine.cycle.steps import OWN_TRIGGERS, newest_bars, traded_today
 from engine.cycle.watching import look
-from engine.exchange import Phase, calendar, open_account
+from engine.exchange import Phase, accepts_cancels, calendar, open_account
 from engine.exchange.corporate import CorporateAction
 from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
 from engine.store import Books
@@ -302,10 +303,22 @@ class Desk:
 
     def cancel_orders(self) -> None:
         """Withdraw every open order, as far as the phase of the session lets orders be withdrawn."""
-        for order_id in list(self.broker.working()):
-            cancelled = self.broker.cancel(order_id, "PERSON")
+        kept = self._cancel(list(self.broker.working().values()), "PERSON")
+        if kept:
+            told = (("count", str(len(kept))), ("phase", self.calendar.phase(self.now).value))
+            self._write([Noted(self.mandate.desk, "CANCEL_REFUSED", told)])
+
+    def _cancel(self, orders: Sequence[Working], code: str) -> list[str]:
+        """Withdraw orders where the phase of the session takes a cancel; the names of those it did not take."""
+        kept: list[str] = []
+        for working in orders:
+            if not accepts_cancels(self.calendar.phase(self.now, self.instruments[working.order.instrument])):
+                kept.append(working.order.instrument)
+                continue
+            cancelled = self.broker.cancel(working.order.order_id, code)
             self._write(cancelled.records)
             self.broker.adopt(cancelled)
+        return kept
 
     def flatten(self) -> CycleState:
         """Leave everything that may be left today, by a person's word; what may not be sold stands in the cycle's verdicts."""
@@ -326,11 +339,10 @@ class Desk:
         names = {trigger.instrument for trigger in watched.exits}
         if not names:
             return
-        for working in list(self.broker.working().values()):
-            if working.order.instrument in names:  # a buy still open: it would hold the exit back
-                cancelled = self.broker.cancel(working.order.order_id, "PROTECT")
-                self._write(cancelled.records)
-                self.broker.adopt(cancelled)
+        # A buy still open would hold the exit back; where it cannot be withdrawn now, the exit is for a later instant.
+        names -= set(self._cancel([item for item in self.broker.working().values() if item.order.instrument in names], "PROTECT"))
+        if not names:
+            return
         self.run(self.now, "protect")
         queued = {working.order.instrument for working in self.broker.working().values()}
         # What a gate denied is not asked for at every quote of the session again; the verdict says why.

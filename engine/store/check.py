@@ -38,6 +38,9 @@ def check(home: Path) -> list[Finding]:
     except (LedgerError, sqlite3.Error, OSError) as error:
         return [*findings, Finding("LEDGER_PRESENT", False, str(error))]
     try:
+        empty = _empty(connection)
+        if empty is not None:
+            return [*findings, empty]
         findings += [_permissions(home), _wal(home)]
         for code, look in _EXAMS.items():
             findings.append(_examine(code, partial(look, connection, home)))
@@ -52,6 +55,15 @@ def _examine(code: str, look: Callable[[], str]) -> Finding:
         return Finding(code, True, look())
     except (KanpanError, sqlite3.Error, ValueError, KeyError, TypeError) as error:
         return Finding(code, False, str(error))
+
+
+def _empty(connection: sqlite3.Connection) -> Finding | None:
+    """What is no ledger at all is one finding, not one for every table that is missing."""
+    try:
+        found = schema_version(connection)
+    except (LedgerError, sqlite3.Error) as error:
+        return Finding("LEDGER_SCHEMA", False, str(error))
+    return None if found else Finding("LEDGER_SCHEMA", False, f"{DATABASE} is empty: it holds no table of a ledger")
 
 
 def _sqlite_version() -> Finding:
