@@ -148,7 +148,7 @@ def test_both_are_shown(home: Path) -> None:
         first, second, third = strategy_records(view, "demo")
     assert (first["state"], first["failed"]) == ("refused", ["GATE_TRADES"])
     assert first["entry"] == "rsi_14 > 100" and second["exit"] == "rsi_14 < 35"
-    assert (second["state"], third["state"]) == ("lapsed", "in force")
+    assert (second["state"], third["state"]) == ("lapsed", "refused"), "ruled on again on the review date"
 
 
 def test_a_strategy_whose_review_date_has_come_only_leaves(tmp_path: Path) -> None:
