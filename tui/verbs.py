@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -216,9 +217,16 @@ def _cycle(arguments: argparse.Namespace, settings: Settings) -> int:
         cycles=1,
         only=desk,
     )
-    engine.start(Desk.run_next if settings.config.desk[desk].schedule == "manual" else None)
+    none_left = threading.Event()
+
+    def now(worker: Desk) -> None:
+        if worker.run_next() is None:
+            none_left.set()
+
+    at_once = settings.config.desk[desk].schedule == "manual" or settings.config.desk[desk].is_live
+    engine.start(now if at_once else None)
     try:
-        while not signals.asked.is_set() and not engine.wait(timeout_s=0.05):
+        while not signals.asked.is_set() and not none_left.is_set() and not engine.wait(timeout_s=0.05):
             pass
     finally:
         engine.stop(3.0)
@@ -228,6 +236,8 @@ def _cycle(arguments: argparse.Namespace, settings: Settings) -> int:
         return signals.exit_code
     name = _last_cycle(settings, desk)
     if name == before:
+        if settings.config.desk[desk].is_live:
+            raise KanpanError(f"desk {desk} can run no cycle now: its market is closed")
         raise KanpanError(f"desk {desk} has no cycle left to run: the replay has ended; start again with another --home")
     with books(settings.home) as view:
         record = cycle_record(view, name, texts=False)

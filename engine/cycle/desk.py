@@ -293,7 +293,9 @@ class Desk:
         return self.run(self.now, "manual") if self._to_trading(_CANNOT_TRADE) else None
 
     def _to_trading(self, closed: frozenset[Phase]) -> bool:
-        """Carry the tape to an instant in no `closed` phase; False when it ends first."""
+        """Carry the tape to an instant in no `closed` phase; False when it ends first, and where the market is live and closed."""
+        if self.equipment.newest is not None:
+            return self.calendar.phase(self.now) not in closed
         while self.calendar.phase(self.now) in closed:
             due = self.equipment.tape.next_at()
             if due is None:

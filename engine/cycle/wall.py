@@ -62,7 +62,7 @@ class WallRunner(Runner):
             self.beat = time.monotonic()
             self._wake.clear()
             self.desk.follow(self._clock.now())
-            job = self._next_job()
+            job = self._next_job() if self._tape.looked else None
             if job is not None:
                 job(self.desk)
                 continue

@@ -17,7 +17,9 @@ from stepped_clock import SteppedClock
 
 from engine.building import mandate_of
 from engine.config import Config, DeskConfig
+from engine.core.journal import CycleState
 from engine.cycle import Mandate
+from engine.cycle.runner import Job
 from engine.engine import Engine
 from engine.replay import Replay
 from engine.state import EventRow, StatusView
@@ -48,9 +50,9 @@ def configuration(**changes: Any) -> Config:
 
 
 @contextmanager
-def running(home: Path, config: Config, clock: SteppedClock, server: FeedServer) -> Iterator[Engine]:
+def running(home: Path, config: Config, clock: SteppedClock, server: FeedServer, first: Job | None = None) -> Iterator[Engine]:
     engine = Engine(config, home, clock=clock, environ={"KANPAN_FEED_HOSTS": server.base_url})
-    engine.start()
+    engine.start(first)
     try:
         yield engine
     finally:
@@ -185,3 +187,18 @@ def test_orders_of_the_day_die_at_a_close_that_nobody_was_there_for(tmp_path: Pa
         assert view.open_orders("live") == ()
         assert [point.trading_day for point in view.equity("live", limit=10) if not point.cycle_id] == [DAY]
     sound(tmp_path)
+
+
+def test_a_cycle_by_hand_runs_at_once_in_session_and_not_at_all_outside_it(tmp_path: Path, server: FeedServer) -> None:
+    config = configuration(schedule="manual", feed=["tencent"])
+    ran: list[CycleState | None] = []
+    for moment in ("10:03", "12:10"):
+        clock = SteppedClock(at(moment))
+        FeedMarket(clock.now).install(server)
+        with running(tmp_path, config, clock, server, first=lambda desk: ran.append(desk.run_next())):
+            clock.run_until(at(moment) + timedelta(minutes=1), STUCK_S)
+    assert ran == [CycleState.COMPLETED, None]
+    with books(tmp_path) as view:
+        (cycle,) = view.cycles("live", limit=10)
+        frozen = view.snapshot_of(cycle.cycle_id)
+    assert cycle.trigger == "manual" and frozen is not None and len(frozen.candidates) == len(NAMES), "it saw the market first"
