@@ -15,7 +15,7 @@ from engine.analysis.features import FEATURE_NAMES, Features, features, last_ses
 from engine.core.errors import ConfigError
 from engine.core.instrument import Board, Instrument
 from engine.core.market import Quote
-from engine.core.units import Market
+from engine.core.units import UNITS, Market
 from engine.exchange import calendar, price_limits
 from engine.exchange.calendar import sessions_listed
 from engine.store.snapshot import Snapshot
@@ -85,12 +85,15 @@ def screen_market(
 
 
 def ranking(snapshot: Snapshot, by: str) -> Mapping[str, float]:
-    """The figure of every name that has it. Raises ConfigError for an unknown `by`."""
+    """The figure of every name that has it; of the session so far where the snapshot holds no history at all.
+
+    Raises ConfigError for an unknown `by`.
+    """
     name = figure_named(by)
     if name in OF_QUOTE:
         return _of_quotes(snapshot, name)
     if name in OF_SESSION.values():
-        return last_session(snapshot, name)
+        return last_session(snapshot, name) or _so_far(snapshot, name)
     return {symbol: value for symbol, row in features(snapshot).items() if (value := getattr(row, name)) is not None}
 
 
@@ -174,6 +177,14 @@ def is_locked(instrument: Instrument, quote: Quote, today: date) -> bool:
         return quote.last in (quote.limit_up, quote.limit_down)
     limits = price_limits(instrument, today, quote.pre_close, sessions_listed=sessions_listed(instrument, today))
     return limits is not None and quote.last in (limits.up, limits.down)
+
+
+def _so_far(snapshot: Snapshot, name: str) -> dict[str, float]:
+    """Turnover or volume of the session under way: what a market without any history yet (a new store) can be ranked by."""
+    units = UNITS[snapshot.market]
+    if name == "last_amount":
+        return {quote.symbol: quote.amount / units.money for quote in snapshot.quotes if quote.amount}
+    return {quote.symbol: quote.volume / units.quantity for quote in snapshot.quotes if quote.volume}
 
 
 def _of_quotes(snapshot: Snapshot, name: str) -> dict[str, float]:

@@ -239,3 +239,15 @@ def test_features_of_some_are_those_of_all(market: Snapshot) -> None:
     whole = features(market)
     some = [item.symbol for item in market.instruments[::7]]
     assert features(market, [*some, "999999.SH"]) == {symbol: whole[symbol] for symbol in some}
+
+
+def test_a_market_without_any_history_yet_is_ranked_by_the_session_so_far(market: Snapshot) -> None:
+    """A live desk on a new store has quotes and no bars; before the open, when nothing has traded, it has no candidates."""
+    bare = replace(market, bars=market.bars.clear())
+    traded = sorted(((q.amount, q.symbol) for q in bare.quotes), key=lambda pair: (-pair[0], pair[1]))
+    filters = Filters(special_treatment=True)
+    offered = screen_market(bare, top=200, by="amount", filters=filters)
+    assert list(offered) == [symbol for _, symbol in traded if symbol in set(offered)]
+    assert len(offered) > 100
+    silent = replace(bare, quotes=tuple(replace(q, amount=0, volume=0) for q in bare.quotes))
+    assert screen_market(silent, top=200, by="amount") == screen_market(silent, top=200, by="volume") == ()
