@@ -14,15 +14,15 @@ from engine.core.units import PPM
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How many names could be compared, and which of them disagree."""
+    """The names that could be compared, and which of them disagree."""
 
-    compared: int
+    names: tuple[str, ...]
     disagree: tuple[str, ...]
 
     @property
     def mostly_wrong(self) -> bool:
         """More disagree than agree: one of the two sources as a whole is wrong, not a name."""
-        return len(self.disagree) * 2 > self.compared
+        return len(self.disagree) * 2 > len(self.names)
 
 
 def sample(table: pl.DataFrame, count: int, turn: int) -> list[str]:
@@ -49,7 +49,7 @@ def compare(ours: pl.DataFrame, theirs: pl.DataFrame, *, tolerance_ppm: int, apa
         (pl.col("known_at") - pl.col("known_at_theirs")).abs() <= pl.duration(seconds=apart_s),
     )
     off = _off("last", tolerance_ppm) | _off("pre_close", tolerance_ppm)
-    return Compared(both.height, tuple(both.filter(off)["symbol"].sort().to_list()))
+    return Compared(tuple(both["symbol"].to_list()), tuple(both.filter(off)["symbol"].sort().to_list()))
 
 
 def _off(name: str, tolerance_ppm: int) -> pl.Expr:

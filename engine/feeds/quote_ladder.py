@@ -141,50 +141,56 @@ class QuoteRungs:
         if self._checked is not None and started - self._checked < self._policy.check_every_s:
             return found, None
         names = sample(found.table, self._policy.sample, self._turn)
-        witnesses = self._witnesses(found, names, now)
         self._checked, self._turn = started, self._turn + 1
+        sampled = found.table.filter(pl.col("symbol").is_in(names))
+        witnesses = self._witnesses(found.rung, sampled, now)
         if not witnesses:
             return found, None
-        compared = self._compare(found.table, witnesses[0][1])
+        compared = self._compare(sampled, witnesses[0][1])
         if not compared.mostly_wrong:
-            self._disputed = compared.disagree
+            # A dispute ends when the two agree again, not when other names are looked at.
+            again = self._compare(found.table, witnesses[0][1])
+            self._disputed = tuple(sorted({*self._disputed}.difference(again.names).union(again.disagree)))
             return found, compared
         self._checked = None
-        return self._judged(found, compared, witnesses, ask, now)
+        return self._judged(found, sampled, witnesses, ask, now)
 
     def _witnesses(
-        self, found: Found[QuoteSource], names: list[str], now: datetime
+        self, rung: Rung[QuoteSource], sampled: pl.DataFrame, now: datetime
     ) -> list[tuple[Rung[QuoteSource], pl.DataFrame]]:
-        """One other vendor's rows of `names`, and a third's when the two disagree as a whole."""
+        """Another vendor's rows of the sample and of what is disputed; a third's too when the two disagree as a whole."""
+        names = sorted({*sampled["symbol"], *self._disputed})
         heard: list[tuple[Rung[QuoteSource], pl.DataFrame]] = []
-        vendors = {found.rung.vendor}
-        for rung in self._quotes.others(found.rung) if names else ():
-            if rung.vendor in vendors:
+        vendors = {rung.vendor}
+        for other in self._quotes.others(rung) if sampled.height else ():
+            if other.vendor in vendors:
                 continue
             try:
-                table = self._quotes.ask(rung, lambda other: other.source.quotes(self._fetch, names, now), now)
+                table = self._quotes.ask(other, lambda asked: asked.source.quotes(self._fetch, names, now), now)
             except FeedError:
                 continue
-            heard.append((rung, table))
-            vendors.add(rung.vendor)
-            if len(heard) == 2 or not self._compare(found.table, table).mostly_wrong:
+            heard.append((other, table))
+            vendors.add(other.vendor)
+            if len(heard) == 2 or not self._compare(sampled, table).mostly_wrong:
                 break
         return heard
 
     def _judged(
         self,
         found: Found[QuoteSource],
-        compared: Compared,
+        sampled: pl.DataFrame,
         witnesses: list[tuple[Rung[QuoteSource], pl.DataFrame]],
         ask: Callable[[Rung[QuoteSource]], pl.DataFrame],
         now: datetime,
     ) -> tuple[Found[QuoteSource], Compared | None]:
         """Two vendors contradict each other: the third decides who rests; without one nobody is believed, and `found` is stale."""
-        if len(witnesses) < 2:
+        (second, theirs), *more = witnesses
+        compared = self._compare(sampled, theirs)
+        if not more:
             return found, compared
-        (second, theirs), (_, third) = witnesses
-        detail = f"{len(compared.disagree)} of {compared.compared} prices"
-        if not self._compare(found.table, third).mostly_wrong:
+        third = more[0][1]
+        detail = f"{len(compared.disagree)} of {len(compared.names)} prices"
+        if not self._compare(sampled, third).mostly_wrong:
             self._quotes.blame(second, FeedError(second.name, Fault.DISAGREES, f"{detail} differ from {found.rung.name}"), now)
             return found, None
         if self._compare(theirs, third).mostly_wrong:

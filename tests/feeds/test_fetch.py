@@ -28,7 +28,7 @@ from feed_server import (
     streams,
 )
 
-from engine.feeds.breaker import Gate
+from engine.feeds.breaker import Gate, Rest
 from engine.feeds.fetch import Fetcher, HostState
 from engine.feeds.fetch_settings import FetchSettings
 from engine.feeds.pacing import Pace
@@ -256,6 +256,16 @@ def test_a_host_that_broke_three_times_rests_and_is_probed(server: FeedServer, c
     clock.at = 180.0
     assert fetch("eastmoney", REQUEST) == BODY
     assert (state_of(fetch, HOST).gate, state_of(fetch, HOST).last_ok_s) == (Gate.CLOSED, 0.0)
+
+
+def test_a_host_that_rests_is_refused_at_once_and_not_waited_for(server: FeedServer, clock: Seconds) -> None:
+    server.set(HOST, reset_at_once())
+    fetch = fetcher(server, clock, retry_wait_s=30.0, rest=Rest(failures=1))
+    started = time.monotonic()
+    for _ in range(3):
+        assert fault_of(fetch).fault is Fault.NETWORK
+    assert time.monotonic() - started < 20.0
+    assert len(server.asked(HOST)) == 1
 
 
 def test_a_ban_at_one_front_end_is_a_ban_at_all_of_them_and_not_elsewhere(server: FeedServer, clock: Seconds) -> None:

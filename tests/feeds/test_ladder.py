@@ -234,6 +234,23 @@ def test_one_price_that_another_vendor_contradicts_is_disputed(server: FeedServe
     assert (served.source, served.stale, served.disputed) == ("eastmoney", False, ("600519.SH",))
 
 
+def test_a_dispute_lasts_until_the_two_agree_again(server: FeedServer, clock: Seconds) -> None:
+    many = [f"{600_000 + number}.SH" for number in range(40)]
+    wrong = {**dict.fromkeys(many, 101_000), many[0]: 120_000}
+    server.set("a", plays(prices(many)))
+    server.set("b", plays(json.dumps(wrong)))
+    ladder = Ladder(
+        Fetcher(FetchSettings(paces={"a": Pace(0.0), "b": Pace(0.0)}), resolve=server.resolve, monotonic=clock, sleep=clock.sleep),
+        quotes=[Rung("a", "a", Prices("a", "a")), Rung("b", "b", Prices("b", "b"))],
+        monotonic=clock,
+        policy=LadderPolicy(check_every_s=0.0, sample=4),
+    )
+    disputed = [ladder.quotes(many, NOW).disputed for _ in range(12)]
+    assert disputed == [(many[0],)] * 12, "the first sample begins with it, the next ones look elsewhere"
+    server.set("b", plays(prices(many)))
+    assert ladder.quotes(many, NOW).disputed == ()
+
+
 def test_two_vendors_that_contradict_each_other_are_both_not_believed(server: FeedServer, ladder: Ladder) -> None:
     server.set(HOSTS["eastmoney"], plays(prices(last=10_100)))
     server.set(HOSTS["tencent"], plays(prices()))
