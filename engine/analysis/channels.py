@@ -26,7 +26,10 @@ MOST_BARS = 160
 STALE_BARS = 2
 """How many intervals a name's newest bar may lie behind before what is read from it is old."""
 
-Figure = float | int | str | None
+Figure = str | None
+_PLACES = {"trend": 0, "rsi_14": 0, "band": 0, "breakout": 0, "micro_trend": 0, "volume_ratio": 1}
+"""Decimals of a figure, 2 where it is not named: finer ones say nothing about a direction and cost tokens."""
+
 _DAY = timedelta(days=1)
 _MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
 
@@ -35,10 +38,11 @@ _MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
 class Channel:
     """One time frame: figures by symbol and name, the same names in the same order for each, and who is stale in it.
 
-    Returns, ranges and distances are percentages; support and resistance prices on the grid; rsi 0 to 100; `band` where the close
-    stands in its Bollinger band (0 lower, 100 upper); `breakout` 1 above every high of the twenty bars before, -1 below every low;
-    `trend` 2 to -2, a point each for the close above its 20-bar mean and that mean above the 50-bar one, less the contrary;
-    `micro_trend` closes up less closes down of the last five. A name without enough bars has None.
+    Figures are decimal strings as a prompt shows them. Returns, ranges and distances are percentages; support and resistance prices
+    on the grid; rsi 0 to 100; `band` where the close stands in its Bollinger band (0 lower, 100 upper); `breakout` 1 above every
+    high of the twenty bars before, -1 below every low; `trend` 2 to -2, a point each for the close above its 20-bar mean and that
+    mean above the 50-bar one, less the contrary; `micro_trend` closes up less closes down of the last five. A name without enough
+    bars has None.
     """
 
     interval: str
@@ -120,16 +124,18 @@ def _channel(snapshot: Snapshot, bars: Grid, interval: str, numbers: Mapping[str
     empty = dict.fromkeys((*last, *levels))
     figures: dict[str, Mapping[str, Figure]] = {item.symbol: empty for item in snapshot.instruments}
     for row, symbol in enumerate(bars.symbols):
-        told: dict[str, Figure] = {name: _known(values[row]) for name, values in last.items()}
+        told = {name: _rounded(values[row], _PLACES.get(name, 2)) for name, values in last.items()}
         for name, values in levels.items():
-            price = _known(values[row])
-            told[name] = None if price is None else plain(round(price / steps[symbol]) * steps[symbol], scale)
+            price = values[row]
+            told[name] = plain(round(price / steps[symbol]) * steps[symbol], scale) if price == price else None
         figures[symbol] = told
     return Channel(interval, figures, _stale(snapshot, bars, interval))
 
 
-def _known(value: float) -> float | None:
-    return value if value == value else None
+def _rounded(value: float, places: int) -> Figure:
+    if value != value:
+        return None
+    return f"{round(value, places) + 0.0:.{places}f}"  # nothing is shown as minus nothing
 
 
 def _stale(snapshot: Snapshot, bars: Grid, interval: str) -> frozenset[str]:
