@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from feed_market import FeedMarket
-from feed_server import FeedServer, html_page, reset_at_once, status
+from feed_server import Exchange, FeedServer, html_page, reset_at_once, status
 from stepped_clock import SteppedClock
 
 from engine.building import mandate_of
@@ -202,3 +202,22 @@ def test_a_cycle_by_hand_runs_at_once_in_session_and_not_at_all_outside_it(tmp_p
         (cycle,) = view.cycles("live", limit=10)
         frozen = view.snapshot_of(cycle.cycle_id)
     assert cycle.trigger == "manual" and frozen is not None and len(frozen.candidates) == len(NAMES), "it saw the market first"
+
+
+def test_slots_that_pass_while_a_model_thinks_are_skipped_as_overlaps(tmp_path: Path, server: FeedServer) -> None:
+    clock = SteppedClock(at("10:00"))
+    FeedMarket(clock.now).install(server)
+
+    def think(exchange: Exchange) -> None:
+        clock.jump(timedelta(minutes=12))
+        status(400)(exchange)
+
+    server.set(server.base_url.removeprefix("http://"), think)
+    slow = {"provider": "openai", "base_url": f"{server.base_url}/v1", "model": "slow", "timeout_s": 20}
+    desk = configuration(schedule="every 5m in session", feed=["tencent"], models=["slow"]).desk["live"]
+    config = Config.model_validate({"desk": {"live": desk.model_dump()}, "model": {"slow": slow}})
+    with running(tmp_path, config, clock, server):
+        clock.run_until(at("10:13"), STUCK_S)
+    found = cycles(tmp_path)
+    assert found.pop("19 10:00").startswith("ABSTAINED")
+    assert found == {"19 10:05": "SKIPPED OVERLAP", "19 10:10": "SKIPPED OVERLAP"}
