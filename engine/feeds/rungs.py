@@ -157,13 +157,8 @@ class Rungs(Generic[S]):
             standing.circuit = fail(standing.circuit, error.fault, self._monotonic(), self._rest, error.retry_after_s)
 
     def others(self, rung: Rung[S]) -> list[Rung[S]]:
-        """Rungs of other vendors that may be asked now without being a probe, in order."""
-        with self._lock:
-            return [
-                standing.rung
-                for standing in self._standing
-                if standing.rung.vendor != rung.vendor and not standing.rung.memory and standing.circuit.gate is Gate.CLOSED
-            ]
+        """The other rungs in order, without those that only remember."""
+        return [standing.rung for standing in self._standing if standing.rung is not rung and not standing.rung.memory]
 
     def forgive(self, name: str, now: datetime) -> Rung[S]:
         """The rung of that name, well again: what it was blamed for was not its fault."""

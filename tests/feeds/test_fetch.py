@@ -278,7 +278,8 @@ def test_a_ban_at_one_front_end_is_a_ban_at_all_of_them_and_not_elsewhere(server
     assert server.asked("82.push2.eastmoney.com") == []
     assert fetch("eastmoney", Request("push2delay.eastmoney.com", "/")) == BODY
     clock.at = 3_600.0
-    assert fetch("eastmoney", Request("82.push2.eastmoney.com", "/")) == BODY
+    for _ in range(3):
+        assert fetch("eastmoney", Request("82.push2.eastmoney.com", "/")) == BODY
 
 
 def test_three_front_ends_down_are_a_wall(server: FeedServer, clock: Seconds) -> None:

@@ -251,6 +251,14 @@ def test_a_dispute_lasts_until_the_two_agree_again(server: FeedServer, clock: Se
     assert ladder.quotes(many, NOW).disputed == ()
 
 
+def test_hosts_of_one_vendor_do_not_bear_witness_for_each_other(server: FeedServer, ladder: Ladder) -> None:
+    server.set(HOSTS["eastmoney"], plays(prices()))
+    server.set(HOSTS["eastmoney-82"], plays(prices(last=10_100)))
+    served = ladder.quotes(NAMES, NOW)
+    assert (served.source, served.stale, served.disputed) == ("eastmoney", False, ())
+    assert server.asked(HOSTS["eastmoney-82"]) == []
+
+
 def test_two_vendors_that_contradict_each_other_are_both_not_believed(server: FeedServer, ladder: Ladder) -> None:
     server.set(HOSTS["eastmoney"], plays(prices(last=10_100)))
     server.set(HOSTS["tencent"], plays(prices()))

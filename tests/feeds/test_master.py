@@ -122,6 +122,15 @@ def test_nothing_kept_and_no_seed_is_an_error(tmp_path: Path) -> None:
     assert SeedList(tmp_path).name == "seed"
 
 
+def test_a_memory_that_was_empty_is_looked_at_again_at_once(tmp_path: Path) -> None:
+    kept = KeptList(tmp_path)
+    ladder = Ladder(no_fetch, securities=remembering(kept, tmp_path))
+    with pytest.raises(FeedError):
+        ladder.securities(NOW)
+    kept.keep(Listed("vendor", WHOLE).securities(no_fetch, NOW), "vendor", NOW)
+    assert ladder.securities(NOW).source == "kept"
+
+
 def test_exchanges_are_one_list_together() -> None:
     joined = Joined("exchanges", (Listed("sse", WHOLE[5:]), Listed("szse", WHOLE[:5])))
     assert joined.securities(no_fetch, NOW)["symbol"].to_list() == WHOLE
