@@ -135,8 +135,8 @@ class DeskConfig(Strict):
             raise ValueError("the feed sim plays simulated A-shares only, and alone: nothing real stands in for it")
         if problem := feed_problem(self.market, self.feed):
             raise ValueError(problem)
-        if self.strategy == "panel" and not self.models:
-            raise ValueError("models: the strategy panel needs at least one")
+        if self.strategy != "baseline" and not self.models:
+            raise ValueError(f"models: the strategy {self.strategy} needs at least one")
         twice = [model for model in self.models if self.models.count(model) > 1]
         if twice:
             raise ValueError(f"models: {twice[0]} is named twice")

@@ -9,19 +9,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
 from engine.core.account import Account
 from engine.core.decision import Decision
-from engine.core.errors import ConfigError
+from engine.core.errors import ConfigError, DataError
 from engine.core.ids import content_hash
 from engine.core.past import Past
 from engine.core.strategy import StrategyJudged, StrategyProposed, strategy_of, text_of
 from engine.core.units import UNITS
 from engine.cycle.asking import Heard
-from engine.cycle.mandate import Equipment, Mandate
+from engine.cycle.mandate import Equipment, Gate, Mandate
 from engine.cycle.steps import Seen, held_weights, prompt_context
 from engine.llm import Prompt, TemplateOf, render
 from engine.llm.rule_form import parse_strategy
@@ -72,12 +73,25 @@ def try_each(mandate: Mandate, equipment: Equipment, snapshot: Snapshot, written
         raise ConfigError(f"desk.{mandate.desk}: the strategy rules needs a gate")
     records: list[Written] = []
     for proposed in written:
-        tested = equipment.gate(mandate, proposed.text, snapshot, equipment.cancelled)
+        tested = tried(equipment.gate, mandate, proposed.text, snapshot, equipment.cancelled)
         judged = verdict(mandate.gate, proposed, tested, snapshot.trading_day)
         records += [proposed, judged]
         if judged.accepted:
             break
     return records
+
+
+def tried(gate: Gate, mandate: Mandate, text: str, snapshot: Snapshot, cancelled: threading.Event) -> Trial:
+    """What the gate came to; a trial of no session where the snapshot holds no past to try a strategy on, which is refused.
+
+    Were it a failure of the cycle, the next cycle would pay a model for the same again.
+    """
+    try:
+        return gate(mandate, text, snapshot, cancelled)
+    except DataError:
+        if cancelled.is_set():
+            raise
+        return Trial(first=snapshot.trading_day, last=snapshot.trading_day)
 
 
 def verdict(policy: GatePolicy, proposed: StrategyProposed, tested: Trial, day: date) -> StrategyJudged:

@@ -16,7 +16,7 @@ from engine.core.errors import DataError
 from engine.core.strategy import Condition, Range, RuleStrategy, StrategyJudged, StrategyProposed, Threshold, strategy_of
 from engine.core.units import PPM, from_units, plain
 from engine.cycle import Mandate
-from engine.cycle.strategist import verdict
+from engine.cycle.strategist import tried, verdict
 from engine.reports.record import units_of
 from engine.store import Books
 from engine.store.snapshot import read
@@ -125,7 +125,7 @@ def verify(books: Books, snapshots: Path, desk: str, mandate_of: Callable[[str, 
         if text is None:
             raise DataError(f"the configuration {history.cycle.config_hash[:12]} is not in the ledger any more")
         mandate = mandate_of(desk, text)
-        tested = try_strategy(mandate, version.proposed.text, read(snapshots, frozen.hash), threading.Event())
+        tested = tried(try_strategy, mandate, version.proposed.text, read(snapshots, frozen.hash), threading.Event())
         again = verdict(mandate.gate, version.proposed, tested, history.cycle.trading_day)
         found.append(Verified(version.judged.version, version.judged, again))
     return found

@@ -10,6 +10,8 @@ from datetime import date
 from decimal import Decimal
 
 CYCLES_FAILED = "GATE_CYCLES_FAILED"
+UNTRIED = "GATE_UNTRIED"
+"""There was no past to try the strategy on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +39,21 @@ class Trial:
 
     first: date
     last: date
-    sessions: int
-    return_ppm: int
-    max_drawdown_ppm: int
-    sharpe_milli: int
-    hit_rate_ppm: int
-    trades: int
-    turnover_ppm: int
-    costs: int
+    sessions: int = 0
+    return_ppm: int = 0
+    max_drawdown_ppm: int = 0
+    sharpe_milli: int = 0
+    hit_rate_ppm: int = 0
+    trades: int = 0
+    turnover_ppm: int = 0
+    costs: int = 0
     cycles_failed: int = 0
 
 
 def missed(policy: GatePolicy, tested: Trial) -> tuple[str, ...]:
     """Every threshold that the look-back missed, as a code; the bounds themselves are good enough."""
+    if not tested.sessions:
+        return (UNTRIED,)
     checks = (
         (CYCLES_FAILED, tested.cycles_failed == 0),
         ("GATE_SESSIONS", tested.sessions >= policy.min_sessions),

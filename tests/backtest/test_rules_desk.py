@@ -16,13 +16,17 @@ from engine.backtest import try_strategy
 from engine.building import mandate_of
 from engine.config import DeskConfig
 from engine.core.decision import Intent
+from engine.core.errors import DataError
 from engine.core.journal import CycleState, ModelAsked
 from engine.core.strategy import StrategyJudged, StrategyProposed, strategy_of
 from engine.cycle import Mandate
+from engine.cycle.mandate import Gate
 from engine.llm.model import OK, Prompt, Reply
 from engine.replay import Replay
 from engine.reports.strategies import strategy_records, verify
 from engine.store import Books, books
+from engine.store.snapshot import Snapshot
+from engine.strategies import Trial
 from tests.engine.desk_harness import carry, desk_at, mandate
 
 START, END = date(2020, 2, 4), date(2020, 3, 6)
@@ -67,10 +71,10 @@ def recorded(desk: str, text: str) -> Mandate:
     return mandate_of(desk, DeskConfig.model_validate_json(text), "en")
 
 
-def run(home: Path, model: Scripted, **rules: Any) -> None:
+def run(home: Path, model: Scripted, gate: Gate = try_strategy, **rules: Any) -> None:
     terms = mandate(strategy="rules", rules={**GATE, **rules})
     with desk_at(home, terms, start=START, end=END, models=(model,), opened=False) as desk:
-        desk.equipment = replace(desk.equipment, gate=try_strategy)
+        desk.equipment = replace(desk.equipment, gate=gate)
         desk.open()
         carry(desk)
 
@@ -162,6 +166,20 @@ def test_a_strategy_whose_review_date_has_come_only_leaves(tmp_path: Path) -> No
     lapsed = judged[0].review_on
     intents = {one.intent for day, batch in batches.items() if batch and day >= lapsed for one in batch.decisions}
     assert Intent.OPEN not in intents and intents <= {Intent.HOLD, Intent.EXIT}
+
+
+def test_without_a_past_to_try_it_on_a_strategy_is_refused_and_nobody_is_asked_every_day(tmp_path: Path) -> None:
+    def no_past(mandate: Mandate, text: str, snapshot: Snapshot, cancelled: Event) -> Trial:
+        raise DataError("the snapshot holds no whole session")
+
+    model = Scripted(written())
+    run(tmp_path, model, gate=no_past, retry_days=14)
+    with books(tmp_path) as view:
+        judged = [record for record in strategies(view) if isinstance(record, StrategyJudged)]
+        replayed = list(Replay(view, tmp_path / "snapshots", "demo", recorded).run())
+    assert {one.failed for one in judged} == {("GATE_UNTRIED",)} and not any(one.accepted for one in judged)
+    assert [one.cycle_id.split(":")[2] for one in judged] == ["20200204", "20200218", "20200303"] and len(model.asked) == 3
+    assert [one for one in replayed if one.differences] == []
 
 
 def test_a_model_that_writes_no_strategy_abstains_and_is_asked_again_next_time(tmp_path: Path) -> None:
