@@ -68,7 +68,7 @@ def quote_table(source: str, rows: pl.DataFrame, now: datetime, *, asked: Collec
     A row whose figures contradict each other or whose amount / shares is not its price has no price (last = 0), and more than one
     in a hundred of them refuse the body. Raises FeedError: NOT_DATA, UNIT, FUTURE, UNKNOWN_SYMBOL when nothing asked for is in it.
     """
-    named = named_rows(source, rows.cast(RAW_QUOTES), asked)
+    named = named_rows(source, rows if rows.schema == RAW_QUOTES else rows.cast(RAW_QUOTES), asked)
     if named.is_empty():
         raise FeedError(source, Fault.UNKNOWN_SYMBOL, f"no row of {rows.height} is a share or fund that was asked for")
     at = _instants(source, named, now)

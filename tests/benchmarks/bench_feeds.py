@@ -1,7 +1,7 @@
 """Measure the adapters: `python tests/benchmarks/bench_feeds.py`; medians on this machine.
 
-The body is a clist answer of 5,500 rows in the shape of the recorded page: its rows repeated with codes of their own. Parsing means
-everything from bytes to QUOTE_TABLE: JSON, exact integers, boards, duplicates, units, times.
+The bodies are clist answers of 5,500 rows: one with the twelve fields of the recorded page, one with the fifteen of a crawl.
+Parsing means everything from bytes to QUOTE_TABLE: JSON, exact integers, boards, duplicates, units, times.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from engine.feeds.bar_rows import bar_table
 from engine.feeds.eastmoney import Eastmoney
 from engine.feeds.eastmoney_bars import raw_bars
-from engine.feeds.eastmoney_lists import parse_page, raw_quotes
+from engine.feeds.eastmoney_lists import QUOTE_FIELDS, parse_page, raw_quotes
 from engine.feeds.quote_rows import quote_table
 from engine.feeds.sina import Sina
 from engine.feeds.tencent import Tencent
@@ -46,8 +46,12 @@ def codes() -> list[str]:
     return sorted(every[:SHARES])
 
 
-def clist() -> bytes:
-    """A whole market in one body, one share in fifty suspended."""
+RECORDED_FIELDS = ("f2", "f3", "f5", "f6", "f8", "f12", "f14", "f15", "f16", "f17", "f18", "f124")
+CRAWLED_FIELDS = tuple(QUOTE_FIELDS.split(","))
+
+
+def clist(fields: Sequence[str]) -> bytes:
+    """A whole market in one body with `fields`, one share in fifty suspended."""
     rows = []
     for place, code in enumerate(codes()):
         cents = 200 + place * 7 % 20_000
@@ -57,7 +61,7 @@ def clist() -> bytes:
         row |= {"f100": "房地产开发", "f124": 1783409697}
         if place % 50 == 0:
             row |= dict.fromkeys(("f2", "f5", "f6", "f15", "f16", "f17"), "-")
-        rows.append(row)
+        rows.append({name: row.get(name, -0.29) for name in fields})
     body = {"rc": 0, "rt": 6, "svr": 1, "lt": 1, "full": 1, "data": {"total": SHARES, "diff": rows}}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -93,11 +97,13 @@ def klines(count: int) -> bytes:
 
 def main() -> None:
     """Print every figure."""
-    source, body = Eastmoney(), clist()
-    assert source.parse_quotes(body, NOW).height == SHARES
-    print(f"clist body of {SHARES:,} rows, {len(body):,} bytes")
+    source = Eastmoney()
+    short_body, body = clist(RECORDED_FIELDS), clist(CRAWLED_FIELDS)
+    assert source.parse_quotes(body, NOW).height == source.parse_quotes(short_body, NOW).height == SHARES
+    print(f"clist bodies of {SHARES:,} rows: {len(short_body):,} and {len(body):,} bytes")
+    measure("Eastmoney: bytes to QUOTE_TABLE, recorded fields", lambda: source.parse_quotes(short_body, NOW), times=41)
     rows = parse_page(body).rows
-    measure("Eastmoney: bytes to QUOTE_TABLE, 5,500 rows", lambda: source.parse_quotes(body, NOW), times=41)
+    measure("Eastmoney: bytes to QUOTE_TABLE, crawled fields", lambda: source.parse_quotes(body, NOW), times=41)
     measure("  of it: bytes to numbers", lambda: parse_page(body), times=41)
     measure("  of it: numbers to checked integers", lambda: quote_table("eastmoney", raw_quotes(rows), NOW), times=41)
     lines, short = tencent_lines(SHARES), sina_lines(SHARES)
