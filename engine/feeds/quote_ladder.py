@@ -85,7 +85,7 @@ class QuoteRungs:
     def _judge_quotes(self, source: str, table: pl.DataFrame, wanted: Sequence[str], not_before: datetime | None) -> None:
         """Raises FeedError INCOMPLETE or STALE."""
         expected = len(wanted) or self._accepted_rows
-        if not self._policy.enough(table.height, expected) or (not table.height and wanted):
+        if not self._policy.enough(table.height, expected) or not table.height:
             raise FeedError(source, Fault.INCOMPLETE, f"{table.height} of {expected} rows")
         newest = table["known_at"].max()
         if not_before is not None and isinstance(newest, datetime) and newest < not_before:

@@ -183,6 +183,12 @@ def test_a_whole_market_may_not_shrink_by_more_than_a_tenth(server: FeedServer, 
     assert set(served.table["last"]) == {101_000}
 
 
+def test_a_market_of_nothing_is_no_market(server: FeedServer, ladder: Ladder) -> None:
+    server.set(HOSTS["eastmoney"], plays("{}"))
+    server.set(HOSTS["eastmoney-82"], plays(prices()))
+    assert ladder.quotes([], NOW).source == "eastmoney-82"
+
+
 def test_the_first_whole_market_is_measured_by_the_last_list(server: FeedServer, clock: Seconds) -> None:
     many = [f"{600_000 + number}.SH" for number in range(100)]
     server.set("a", plays(prices(many[:89])))
