@@ -183,6 +183,45 @@ def test_a_whole_market_may_not_shrink_by_more_than_a_tenth(server: FeedServer, 
     assert set(served.table["last"]) == {101_000}
 
 
+def test_the_cache_holds_the_last_row_of_every_name_and_is_as_old_as_the_oldest(server: FeedServer, ladder: Ladder) -> None:
+    for host in HOSTS.values():
+        server.set(host, plays(prices()))
+    ladder.quotes(NAMES[:2], NOW)
+    ladder.quotes(NAMES[2:], NOW + timedelta(seconds=30))
+    for host in HOSTS.values():
+        server.set(host, status(403))
+    served = ladder.quotes(NAMES, NOW + timedelta(seconds=40))
+    assert (served.table["symbol"].to_list(), served.age_s, served.at) == (NAMES, 40.0, NOW)
+    served = ladder.quotes([*NAMES[2:], "999999.SH"], NOW + timedelta(seconds=40))
+    assert (served.age_s, served.missing) == (10.0, ("999999.SH",))
+
+
+def test_a_name_quoted_nowhere_is_asked_for_again_in_time(server: FeedServer, ladder: Ladder, clock: Seconds) -> None:
+    new = "688999.SH"
+    for host in HOSTS.values():
+        server.set(host, plays(prices(NAMES[:3])))
+    assert ladder.quotes([*NAMES[:3], new], NOW).missing == (new,)
+    for host in HOSTS.values():
+        server.set(host, plays(prices([*NAMES[:3], new])))
+    clock.at += 1_700.0
+    assert ladder.quotes([*NAMES[:3], new], NOW).missing == (new,)
+    clock.at += 200.0
+    assert ladder.quotes([*NAMES[:3], new], NOW).missing == ()
+
+
+def test_vendors_that_contradict_each_other_are_looked_at_each_time(server: FeedServer, clock: Seconds) -> None:
+    server.set("a", plays(prices()))
+    server.set("b", plays(prices(last=10_100)))
+    ladder = Ladder(
+        Fetcher(FetchSettings(paces={"a": Pace(0.0), "b": Pace(0.0)}), resolve=server.resolve, monotonic=clock, sleep=clock.sleep),
+        quotes=[Rung("a", "a", Prices("a", "a")), Rung("b", "b", Prices("b", "b"))],
+        monotonic=clock,
+    )
+    assert [ladder.quotes(NAMES, NOW).stale for _ in range(3)] == [True] * 3
+    server.set("b", plays(prices()))
+    assert ladder.quotes(NAMES, NOW).stale is False
+
+
 def test_a_market_of_nothing_is_no_market(server: FeedServer, ladder: Ladder) -> None:
     server.set(HOSTS["eastmoney"], plays("{}"))
     server.set(HOSTS["eastmoney-82"], plays(prices()))
