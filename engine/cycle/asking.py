@@ -103,8 +103,8 @@ class _Scribe:
         asked = ModelAsked(self._cycle_id, self._desk, call, one.provider, one.name, prompt.id, prompt.version, digest)
         self._write(asked, f"asked/{call}", prompt.text)
 
-    def streamed(self, model: int, question: int, text: str) -> None:
-        self._equipment.observer.streamed(self._desk, self._cycle_id, self._call(model, question, 0), text)
+    def streamed(self, model: int, question: int, turn: int, text: str) -> None:
+        self._equipment.observer.streamed(self._desk, self._cycle_id, self._call(model, question, turn), text)
 
     def replied(self, model: int, question: int, turn: int, prompt: Prompt, reply: Reply, judged: Judged) -> None:
         call, one = self._call(model, question, turn), self._models[model]

@@ -91,7 +91,7 @@ class Listener(Protocol):
         """A call is about to leave."""
         ...
 
-    def streamed(self, model: int, question: int, text: str) -> None:
+    def streamed(self, model: int, question: int, turn: int, text: str) -> None:
         """A piece of its reply arrived."""
         ...
 
@@ -143,7 +143,7 @@ def ask_side_by_side(
             reply = model.ask(
                 prompt,
                 deadline_s=max(0.0, end - time.monotonic()),
-                on_text=lambda text: listener.streamed(place, question, text),
+                on_text=lambda text: listener.streamed(place, question, turn, text),
                 cancelled=cancelled,
             )
             spoken = reply.outcome in {OK, TRUNCATED}
@@ -176,7 +176,7 @@ class Deaf:
 
     def asking(self, model: int, question: int, turn: int, prompt: Prompt) -> None: ...
 
-    def streamed(self, model: int, question: int, text: str) -> None: ...
+    def streamed(self, model: int, question: int, turn: int, text: str) -> None: ...
 
     def replied(self, model: int, question: int, turn: int, prompt: Prompt, reply: Reply, judged: Judged) -> None: ...
 

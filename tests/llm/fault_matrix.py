@@ -68,7 +68,7 @@ class Shown(Deaf):
     def __init__(self, pieces: list[str]) -> None:
         self._pieces = pieces
 
-    def streamed(self, model: int, question: int, text: str) -> None:
+    def streamed(self, model: int, question: int, turn: int, text: str) -> None:
         self._pieces.append(text)
 
 
