@@ -5,9 +5,11 @@ sound rows ──► merge(kept, new) ──► PERIOD.bars            PERIOD.ba
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from engine.store.snapshot import BAR_SCHEMA
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _KEY = ["symbol", "start"]
+_NARROW = ("open", "high", "low", "close", "pre_close", "factor_ppm")
+_INT32_MAX = 2**31 - 1
 _FIGURES = [name for name in STORED_BAR_SCHEMA if name != "symbol"]
 
 
@@ -66,7 +70,7 @@ def read_part(path: Path) -> Part:
 
 def read_rows(path: Path) -> pl.DataFrame:
     """The bars of the file at `path` as they are kept (STORED_BAR_SCHEMA). Raises DataError."""
-    return read_sealed(path)[0].select(list(STORED_BAR_SCHEMA))
+    return read_sealed(path)[0].select(list(STORED_BAR_SCHEMA)).cast(STORED_BAR_SCHEMA)
 
 
 def write_rows(path: Path, rows: pl.DataFrame, basis: Mapping[str, str]) -> None:
@@ -83,12 +87,18 @@ def write_ordered(path: Path, rows: pl.DataFrame, basis: Mapping[str, str]) -> N
     summary = {
         "rows": ordered.height,
         "symbols": " ".join(symbols),
-        "counts": runs.field("len").to_list(),
+        "counts": [[count, len(list(same))] for count, same in itertools.groupby(runs.field("len").to_list())],
         "days": [[day.isoformat(), _microseconds(known)] for day, known in days.iter_rows()],
         "known": [_microseconds(ordered["known_at"].min()), _microseconds(ordered["known_at"].max())],
         "basis": {symbol: basis[symbol] for symbol in symbols if symbol in basis},
     }
-    write_sealed(path, ordered, summary)
+    write_sealed(path, _narrow(ordered), summary)
+
+
+def _narrow(rows: pl.DataFrame) -> pl.DataFrame:
+    """Prices and factors in 32 bits where all of a file's fit: half of what a reader has to move."""
+    tops = rows.select(pl.col(name).abs().max() for name in _NARROW).row(0)
+    return rows.with_columns(pl.col(name).cast(pl.Int32) for name, top in zip(_NARROW, tops, strict=True) if top <= _INT32_MAX)
 
 
 def part_of(rows: pl.DataFrame) -> Part:
@@ -152,10 +162,18 @@ def assembled(parts: Sequence[Part], symbols: Iterable[str], interval: str) -> p
     before = np.cumsum(flat) - flat
     places = np.repeat(offsets.ravel() - before, flat) + np.arange(total)
     rows = pl.Series(np.repeat(np.arange(len(wanted), dtype=np.uint32), lengths.sum(axis=1)))
-    figures = pl.concat([part.figures for part in parts], rechunk=True)
+    figures = _end_to_end([part.figures for part in parts])
     taken = figures.select(pl.all().gather(pl.Series(places.astype(np.uint32))))
     named = taken.with_columns(pl.Series("symbol", wanted, dtype=pl.String).gather(rows), interval=pl.lit(interval))
-    return named.select(list(BAR_SCHEMA))
+    return named.select(list(BAR_SCHEMA)).cast(BAR_SCHEMA)
+
+
+def _end_to_end(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The tables one after the other, a column as narrow as all of them have it."""
+    mixed = [name for name in _NARROW if len({table.schema[name] for table in tables}) > 1]
+    if mixed:
+        tables = [table.with_columns(pl.col(name).cast(pl.Int64) for name in mixed) for table in tables]
+    return pl.concat(tables, rechunk=True)
 
 
 def _runs(parts: Sequence[Part], wanted: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -178,13 +196,19 @@ def _runs(parts: Sequence[Part], wanted: Sequence[str]) -> tuple[npt.NDArray[np.
 def _contents(summary: Mapping[str, Any]) -> Contents:
     first, last = summary["known"]
     return Contents(
-        symbols=tuple(summary["symbols"].split(" ")),
-        counts=tuple(summary["counts"]),
+        symbols=_split(summary["symbols"]),
+        counts=tuple(itertools.chain.from_iterable(itertools.repeat(count, times) for count, times in summary["counts"])),
         days=tuple((date.fromisoformat(day), _instant(known)) for day, known in summary["days"]),
         first_known=_instant(first),
         last_known=_instant(last),
         basis=summary["basis"],
     )
+
+
+@lru_cache(maxsize=64)
+def _split(symbols: str) -> tuple[str, ...]:
+    """The months of a market mostly name the same symbols: one tuple stands for all of them."""
+    return tuple(symbols.split(" "))
 
 
 def _microseconds(at: Any) -> int:
