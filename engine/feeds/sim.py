@@ -154,10 +154,10 @@ class SimTape:
             stage = _STAGES.index(moment)
             listed = today.session.trades | (today.session.suspended & (stage == 0))
             rows = np.flatnonzero(listed)
-            bars = _bars(self._minutes(today, rows, stage - 1, last=True)) if stage > 1 else iter([None] * len(rows))
+            bars = self._bar_of(today, rows, stage - 2) if stage > 1 else iter([None] * len(rows))
             yield from (QuoteEvent(q, b) for q, b in zip(self._quotes(today, stage, rows, closing=False), bars, strict=True))
             if moment == _CLOSE:
-                daily = _bars(self._daily(rows, today.place, today.place + 1))
+                daily = self._bar_of_day(today, rows)
                 closing = self._quotes(today, stage, rows, closing=True)
                 yield from (QuoteEvent(quote, bar) for quote, bar in zip(closing, daily, strict=True))
         if turn is not None and turn is not SessionKind.PRE_OPEN:
@@ -230,17 +230,38 @@ class SimTape:
         }
         return self._frame(rows[which], DAILY, {n: g[rows, first:after][where] for n, g in grids.items()}, times, when)
 
-    def _minutes(self, today: _Day, rows: Whole, count: int, *, last: bool = False) -> pl.DataFrame:
-        """BAR_SCHEMA of the session's first `count` 5-minute bars, or of the `last` of them alone."""
+    def _bar_of(self, today: _Day, rows: Whole, place: int) -> Iterator[Bar]:
+        """The 5-minute bar at a place of the session, of names that trade in it."""
+        session = today.session
+        opened, close = session.steps[rows, place], session.steps[rows, place + 1]
+        high, low, volume = session.high[rows, place], session.low[rows, place], session.volume[rows, place]
+        amount = (opened + close + high + low) // 4 * volume
+        end = _at(today.day, _BAR_ENDS[place])
+        figures = (opened, high, low, close, volume, amount, session.reference[rows])
+        return self._bars(rows, MINUTES, today.day, end - _FIVE_MINUTES, end, figures)
+
+    def _bar_of_day(self, today: _Day, rows: Whole) -> Iterator[Bar]:
+        """The daily bar of names that trade in a session."""
+        market, place = self._market, today.place
+        grids = (market.open, market.high, market.low, market.close, market.volume, market.amount, market.reference)
+        figures = tuple(grid[rows, place] for grid in grids)
+        return self._bars(rows, DAILY, today.day, _at(today.day, _OPEN), _at(today.day, _CLOSE), figures)
+
+    def _bars(
+        self, rows: Whole, interval: str, day: date, start: datetime, known_at: datetime, figures: tuple[Whole, ...]
+    ) -> Iterator[Bar]:
+        for row, *cells in zip(rows.tolist(), *(column.tolist() for column in figures), strict=True):
+            yield Bar(self._instruments[row].symbol, interval, day, start, known_at, *cells)
+
+    def _minutes(self, today: _Day, rows: Whole, count: int) -> pl.DataFrame:
+        """BAR_SCHEMA of the session's first `count` 5-minute bars."""
         session = today.session
         count = min(count, BARS)
-        first = count - 1 if last else 0
         traded = rows[session.trades[rows]] if count else rows[:0]
-        cut = slice(first, count)
-        ends = [_at(today.day, clock) for clock in _BAR_ENDS[cut]]
-        steps, volume = session.steps[traded], session.volume[traded][:, cut]
-        opened, close = steps[:, cut], steps[:, first + 1 : count + 1]
-        high, low = session.high[traded][:, cut], session.low[traded][:, cut]
+        ends = [_at(today.day, clock) for clock in _BAR_ENDS[:count]]
+        steps, volume = session.steps[traded], session.volume[traded][:, :count]
+        opened, close = steps[:, :count], steps[:, 1 : count + 1]
+        high, low = session.high[traded][:, :count], session.low[traded][:, :count]
         grids = {"open": opened, "high": high, "low": low, "close": close, "volume": volume}
         grids |= {"amount": (opened + close + high + low) // 4 * volume}
         grids |= {"pre_close": np.broadcast_to(session.reference[traded][:, None], close.shape)}
@@ -279,12 +300,6 @@ def _totals(place: int, day: date, session: Session) -> _Day:
     amount = np.concatenate([first * opened, session.amount], axis=1).cumsum(axis=1)
     high, low, volume, amount = (np.concatenate([none, column], axis=1) for column in (high, low, volume, amount))
     return _Day(place, day, session, high, low, volume, amount)
-
-
-def _bars(table: pl.DataFrame) -> Iterator[Bar]:
-    for row in table.iter_rows():
-        symbol, interval, day, start, known_at, *figures = row
-        yield Bar(symbol, interval, day, start.astimezone(UTC), known_at.astimezone(UTC), *figures)
 
 
 def _at(day: date, clock: time) -> datetime:
