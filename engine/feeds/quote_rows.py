@@ -74,8 +74,10 @@ def quote_table(source: str, rows: pl.DataFrame, now: datetime, *, asked: Collec
     at = _instants(source, named, now)
     whole = {name: price(figures(named, name)) for name in (*PRICES, "pre_close", *OFFERS)}
     whole |= {name: on_grid(figures(named, name), 1) for name in ("volume", *SIZES)} | {"amount": fen(figures(named, "amount"))}
-    printed, silent = _judged(source, named, whole, at > 0)
-    return _finished(source, named, whole, printed, silent, np.where(at > 0, at, _microseconds(now)), now)
+    begun = now.astimezone(BEIJING).time() >= _OPENS
+    printed, silent = _judged(source, named, whole, at > 0, begun)
+    halted = silent if begun else silent & named["halted"].fill_null(False).to_numpy()
+    return _finished(source, named, whole, printed, halted, np.where(at > 0, at, _microseconds(now)))
 
 
 def named_rows(source: str, rows: pl.DataFrame, asked: Collection[str] = ()) -> pl.DataFrame:
@@ -129,11 +131,13 @@ def _instants(source: str, rows: pl.DataFrame, now: datetime) -> Whole:
     return np.minimum(at, arrived)
 
 
-def _judged(source: str, rows: pl.DataFrame, whole: Mapping[str, Figures], timed: Truths) -> tuple[Truths, Truths]:
+def _judged(source: str, rows: pl.DataFrame, whole: Mapping[str, Figures], timed: Truths, begun: bool) -> tuple[Truths, Truths]:
     """Which rows printed (traded, with figures that agree) and which were silent. Raises FeedError when too many are neither."""
     last, opened, high, low, volume, amount = (whole[name] for name in (*PRICES, "volume", "amount"))
     traded = np.logical_and.reduce([figure > 0 for figure in (last, opened, high, low, volume, amount)])
-    silent = np.logical_and.reduce([~(np.abs(figure) > 0) for figure in (opened, volume, amount)]) & timed
+    # In the opening call a source may show what would trade: a price and a volume, but no opening price.
+    telling = (opened, volume, amount) if begun else (opened,)
+    silent = np.logical_and.reduce([~(np.abs(figure) > 0) for figure in telling]) & timed
     ordered = (low <= np.minimum(opened, last)) & (high >= np.maximum(opened, last)) & (whole["pre_close"] > 0)
     average = np.divide(amount * FEN, volume, out=np.full(rows.height, np.nan), where=traded)
     near = np.abs(average - last) < TOLERANCE * last
@@ -150,10 +154,8 @@ def _judged(source: str, rows: pl.DataFrame, whole: Mapping[str, Figures], timed
 
 
 def _finished(
-    source: str, rows: pl.DataFrame, whole: Mapping[str, Figures], printed: Truths, silent: Truths, at: Whole, now: datetime
+    source: str, rows: pl.DataFrame, whole: Mapping[str, Figures], printed: Truths, halted: Truths, at: Whole
 ) -> pl.DataFrame:
-    begun = now.astimezone(BEIJING).time() >= _OPENS
-    halted = silent if begun else silent & rows["halted"].fill_null(False).to_numpy()
     always = {name: _kept(whole[name], True) for name in ("pre_close", "limit_up", "limit_down")}
     traded = {name: _kept(whole[name], printed) for name in (*PRICES, "volume", "amount", "bid", "ask", *SIZES)}
     # Fen become money units as integers: beyond 900 billion CNY a double cannot hold them.

@@ -145,6 +145,13 @@ def test_before_the_open_a_silent_row_is_not_called_suspended() -> None:
     assert SOURCE.parse_quotes(page([row("600000", **silent)]), NOW)["suspended"].to_list() == [True]
 
 
+def test_what_would_trade_in_the_opening_call_is_no_price_yet() -> None:
+    indicated = row("600000", f17="-", f15="-", f16="-", f5=300, f6="-")
+    early = datetime(2026, 7, 8, 1, 20, tzinfo=UTC)
+    assert SOURCE.parse_quotes(page([indicated]), early).select("last", "volume", "suspended").row(0) == (0, 0, False)
+    assert fault_of(lambda: SOURCE.parse_quotes(page([indicated]), NOW)) is Fault.NOT_DATA
+
+
 def test_a_first_day_far_from_its_average_is_no_unit_error() -> None:
     wild = row("688001", f2=60.0, f17=20.0, f15=61.0, f16=19.0, f18=10.0, f5=1000, f6=3_500_000.0)
     assert SOURCE.parse_quotes(page([wild]), NOW)["last"].to_list() == [600_000]
