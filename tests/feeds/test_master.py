@@ -66,6 +66,7 @@ def test_the_seed_is_the_list_of_june_2020_and_says_so(tmp_path: Path) -> None:
     assert served.table.schema == SECURITY_TABLE
     assert served.age_s == (NOW - SEED_OF).total_seconds()
     flagged = served.table.filter("special_treatment")
+    assert KeptList(tmp_path).size() == 0, "only what a source said is kept"
     assert flagged.height > 50 and flagged["name"].str.contains("ST").all()
 
 
