@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from engine.core.errors import ConfigError
 from engine.core.instrument import Board, Instrument
 from engine.core.units import Market
 from engine.exchange import board_of, name_flags
+from engine.feeds.binance import Binance
 from engine.feeds.fetch import Fetcher
 from engine.feeds.ladder import Ladder
 from engine.feeds.lineup import build_ladder, lineup
@@ -87,7 +89,8 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, since
     )
     store = MarketStore.open(world.home, desk.market)
     now = clock.now()
-    listed = _instruments(desk, ladder, store, now)
+    known = {item.symbol: item for item in store.as_of(now).instruments()} | _contracts(desk, fetcher)
+    listed = _instruments(desk, ladder, known, now)
     pace = Pace(
         poll_s=desk.live.poll_s or (POLL_NAMED_S if desk.universe.symbols else POLL_WHOLE_S),
         idle_s=desk.live.idle_s,
@@ -132,9 +135,17 @@ def _sleeping(clock: WallClock) -> Callable[[float], None]:
     return sleep
 
 
-def _instruments(desk: DeskConfig, ladder: Ladder, store: MarketStore, now: datetime) -> tuple[Instrument, ...]:
+def _contracts(desk: DeskConfig, fetcher: Fetcher) -> dict[str, Instrument]:
+    """Ticks and steps of crypto pairs as their exchange tells them today; nothing where it does not answer."""
+    for rung in lineup(desk.market, desk.feed).quotes:
+        if isinstance(rung.source, Binance):
+            with contextlib.suppress(FeedError):
+                return {item.symbol: item for item in rung.source.instruments(fetcher)}
+    return {}
+
+
+def _instruments(desk: DeskConfig, ladder: Ladder, known: Mapping[str, Instrument], now: datetime) -> tuple[Instrument, ...]:
     """What a live desk may trade: the names it was given, each as well as it is known, or the whole list of its market."""
-    known = {item.symbol: item for item in store.as_of(now).instruments()}
     if not desk.universe.symbols:
         return tuple(_from_list(ladder.securities(now).table, desk.market, known))
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 WAITERS = ("desk-", "feed-")
 """Names of the threads that the clock waits for."""
@@ -91,3 +92,19 @@ class SteppedClock:
             self._due.pop(0)[1]()
         self._changed.notify_all()
         return True
+
+
+class Stoppable(Protocol):
+    """An engine."""
+
+    def stop(self, timeout_s: float) -> bool: ...
+
+
+def stopped(engine: Stoppable, clock: SteppedClock) -> bool:
+    """Tell everybody to end, then let go whoever still waits for a turn on the clock."""
+    ending = threading.Timer(0.2, clock.release)
+    ending.start()
+    try:
+        return engine.stop(30.0)
+    finally:
+        ending.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from feed_market import FeedMarket
 from feed_server import Exchange, FeedServer, html_page, reset_at_once, status
-from stepped_clock import SteppedClock
+from stepped_clock import SteppedClock, stopped
 
 from engine.building import mandate_of
 from engine.config import Config, DeskConfig
@@ -56,10 +55,7 @@ def running(home: Path, config: Config, clock: SteppedClock, server: FeedServer,
     try:
         yield engine
     finally:
-        ending = threading.Timer(0.2, clock.release)  # a feed that waits for its turn is let go once everybody was told to end
-        ending.start()
-        assert engine.stop(30.0)
-        ending.join()
+        assert stopped(engine, clock)
         assert engine.failed == ""
 
 
