@@ -12,11 +12,12 @@ import pytest
 
 from engine.core.errors import DataError
 from engine.core.units import Market
+from engine.feeds import source
 from engine.feeds.binance import Binance
 from engine.feeds.fetch import Fetcher, FetchSettings
 from engine.feeds.source import SECURITY_TABLE
-from engine.feeds.sync import Answer, Progress, last_closed, sync_bars, sync_securities
-from engine.store.market import MarketStore
+from engine.feeds.sync import Answer, Progress, last_closed, sync_bars, sync_facts, sync_securities
+from engine.store.market import EX_RIGHTS, FUNDAMENTALS, FUNDING, OPEN_INTEREST, SECURITIES, MarketStore
 from engine.store.market.sync_state import Covered, missing, widened
 from tests.feeds.feed_server import Exchange, FeedServer, status
 from tests.store.kill_sync import NAMES, contents, exchange, prove
@@ -184,3 +185,25 @@ def test_the_last_closed_day_of_each_market() -> None:
     assert last_closed(Market.ASHARE, datetime(2024, 1, 7, 12, tzinfo=UTC)) == date(2024, 1, 5)
     assert last_closed(Market.CRYPTO, friday) == date(2024, 1, 4)
     assert last_closed(Market.US, datetime(2024, 1, 5, 21, 1, tzinfo=UTC)) == date(2024, 1, 5)
+
+
+def test_what_sources_give_is_what_the_store_keeps() -> None:
+    """The two rooms may not share the schemas, so this holds them together."""
+    assert dict(FUNDING.schema) == dict(source.FUNDING_TABLE)
+    assert dict(OPEN_INTEREST.schema) == dict(source.OPEN_INTEREST_TABLE)
+    assert dict(FUNDAMENTALS.schema) == dict(source.FUNDAMENTAL_TABLE)
+    assert dict(EX_RIGHTS.schema) == dict(source.EX_RIGHT_TABLE)
+    assert set(SECURITY_TABLE) <= set(SECURITIES.schema)
+
+
+def test_facts_that_fail_are_told_and_the_rest_is_kept(tmp_path: Path) -> None:
+    def paid() -> Answer:
+        return pl.DataFrame([("BTCUSDT.BINANCE", utc(5), 100, 8, 0)], schema=FUNDING.schema, orient="row"), "test"
+
+    def fails() -> Answer:
+        raise source.FeedError("test", source.Fault.NETWORK, "gone")
+
+    store = MarketStore.open(tmp_path, Market.CRYPTO)
+    written, faults = sync_facts(store, FUNDING, [paid, fails, paid], utc(20))
+    assert (written.kept, written.known, faults) == (1, 1, ("test: NETWORK: gone",))
+    assert store.as_of(utc(6)).funding(["BTCUSDT.BINANCE"])["rate_e8"].to_list() == [100]
