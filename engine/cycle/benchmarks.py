@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.core.account import Account
 from engine.core.decision import Decision
 from engine.core.errors import ConfigError
+from engine.core.units import Market
 from engine.cycle.mandate import Mandate
 from engine.cycle.schedule import slots
 from engine.cycle.steps import Seen, held_weights
@@ -12,7 +13,7 @@ from engine.exchange import calendar
 from engine.store.snapshot import Snapshot
 from engine.strategies import buy_and_hold, equal_weight, leaving_ppm, momentum, random_names
 
-SESSIONS_A_YEAR = 252
+SESSIONS_A_YEAR = {Market.ASHARE: 252, Market.US: 252, Market.CRYPTO: 365}
 
 
 def benchmark(mandate: Mandate, cycle_id: str, snapshot: Snapshot, seen: Seen, account: Account) -> tuple[Decision, ...]:
@@ -27,7 +28,7 @@ def benchmark(mandate: Mandate, cycle_id: str, snapshot: Snapshot, seen: Seen, a
             return momentum(seen.candidates, held, returns, gross_ppm=gross)
         case "random":
             a_day = len(slots(mandate.schedule, calendar(mandate.market), snapshot.trading_day)) or 1
-            leaving = leaving_ppm(mandate.baseline_turnover_ppm, gross, SESSIONS_A_YEAR * a_day)
+            leaving = leaving_ppm(mandate.baseline_turnover_ppm, gross, SESSIONS_A_YEAR[mandate.market] * a_day)
             return random_names(seen.candidates, held, gross_ppm=gross, seed=cycle_id, leaving_ppm=leaving)
         case "hold":
             return buy_and_hold(seen.candidates, held, gross_ppm=gross)

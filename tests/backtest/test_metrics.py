@@ -35,16 +35,25 @@ def index_returns(code: str) -> list[float]:
     return [float(change) for change in closes["close"].pct_change().drop_nulls()]
 
 
-@pytest.mark.parametrize(("code", "name"), [("000300", "csi300_2018_2025_vs_sse"), ("000001", "sse_2018_2025")])
-def test_the_figures_of_two_indices_are_those_of_empyrical(code: str, name: str) -> None:
-    expected, returns = oracle()[name], index_returns(code)
+def coin_returns(symbol: str) -> list[float]:
+    table = pl.read_parquet(SHARED / "datasets" / "crypto_perp_1d.parquet")
+    return [float(change) for change in table.filter(pl.col("symbol") == symbol).sort("ts")["close"].pct_change().drop_nulls()]
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "periods"),
+    [("000300", "csi300_2018_2025_vs_sse", 252), ("000001", "sse_2018_2025", 252), ("BTCUSDT", "btcusdt_1d_365", 365)],
+)
+def test_the_figures_of_real_curves_are_those_of_empyrical(code: str, name: str, periods: int) -> None:
+    expected = oracle()[name]
+    returns = index_returns(code) if code.isdigit() else coin_returns(code)
     assert len(returns) == expected["n"]
     close = pytest.approx
     assert metrics.total_return(returns) == close(expected["cum_return"], rel=1e-9)
-    assert metrics.annual_return(returns, 252) == close(expected["annual_return"], rel=1e-9)
-    assert metrics.volatility(returns, 252) == close(expected["annual_volatility"], rel=1e-9)
-    assert metrics.sharpe(returns, 252) == close(expected["sharpe"], rel=1e-9)
-    assert metrics.sortino(returns, 252) == close(expected["sortino"], rel=1e-9)
+    assert metrics.annual_return(returns, periods) == close(expected["annual_return"], rel=1e-9)
+    assert metrics.volatility(returns, periods) == close(expected["annual_volatility"], rel=1e-9)
+    assert metrics.sharpe(returns, periods) == close(expected["sharpe"], rel=1e-9)
+    assert metrics.sortino(returns, periods) == close(expected["sortino"], rel=1e-9)
     assert metrics.max_drawdown(returns) == close(-expected["max_drawdown"], rel=1e-9)
 
 

@@ -32,9 +32,8 @@ def main() -> None:
     began = time.perf_counter()
     result = backtest(mandate(strategy="baseline"), tape)
     took = time.perf_counter() - began
-    print(
-        f"backtest: {len(result.closes)} sessions, {result.cycles} cycles in {took:.2f} s, {len(result.closes) / took:.1f} sessions/s"
-    )
+    sessions = len(result.closes)
+    print(f"backtest: {sessions} sessions, {result.cycles} cycles in {took:.2f} s, {sessions / took:.1f} sessions/s")
 
     names = tuple(item.symbol for item in tape.instruments())
     rising, falling = Relation("sma_5", Beside.ABOVE, "sma_20"), Relation("sma_5", Beside.BELOW, "sma_20")
