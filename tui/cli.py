@@ -326,6 +326,17 @@ def _parser() -> argparse.ArgumentParser:
     ranked.add_argument("desk_name", nargs="?", metavar="DESK")
     flatten = add("flatten", "sell what may be sold, and list what may not; no model is asked")
     flatten.add_argument("desk_name", nargs="?", metavar="DESK")
+    correct = add(
+        "correct", "book what is otherwise than the books say, as an adjusting entry that a person confirms; no engine may run"
+    )
+    correct.add_argument("desk_name", metavar="DESK")
+    correct.add_argument("--cash", metavar="AMOUNT", help="so much more cash is there; less with a minus (--cash=-12.50)")
+    correct.add_argument("--holding", nargs=2, metavar=("SYMBOL", "QUANTITY"), help="so much is held of it")
+    correct.add_argument(
+        "--price", metavar="PRICE", help="what is held beyond the books cost so much each (default: its last mark)"
+    )
+    correct.add_argument("--reason", required=True, metavar="TEXT")
+    correct.add_argument("--yes", action="store_true", help="confirm without being asked")
     halt = add("halt", "no order leaves the desk any more, or any desk where none is named; also from another process")
     halt.add_argument("desk_name", nargs="?", metavar="DESK")
     halt.add_argument("--reason", default="")

@@ -67,6 +67,10 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
             from tui import backtest
 
             return backtest.run(arguments, settings)
+        case "correct":
+            from tui import correct
+
+            return correct.run(arguments, settings)
         case "league":
             from tui import league
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from engine.core.ids import order_id
 from engine.core.journal import Adjusted, DecisionsMade, DeskOpened, Filled, LotChange, Marked, Noted, OrderCreated, Record
@@ -96,6 +96,8 @@ class Past:
                 return self._filled(record)
             case Adjusted(desk=self.desk) if record.instrument in self.holdings:
                 return self._adjusted(record)
+            case Adjusted(desk=self.desk) if record.lots:
+                return self._found(record)
             case Marked(desk=self.desk):
                 return self._marked(record)
             case Noted(desk=self.desk, code="HIGH_WATER"):
@@ -156,7 +158,15 @@ class Past:
             high, stop, target = (max(0, price - paid) * _E8 // more for price in before)
             held = replace(held, high=high, stop=stop, target=target)
         held = replace(held, lots=changed(held.lots, record.lots))
-        return replace(self, holdings={**self.holdings, record.instrument: held})
+        others = {symbol: item for symbol, item in self.holdings.items() if symbol != record.instrument}
+        return replace(self, holdings={**others, record.instrument: held} if held.quantity else others)
+
+    def _found(self, record: Adjusted) -> Past:
+        """A correction booked what nobody had bought: it is guarded from then on like any holding."""
+        opened = min(lot.bought_on for lot in record.lots)
+        at = datetime.combine(opened, time(), UTC)
+        held = Holding(opened, at, changed({}, record.lots), 0, 0, 0, 0)
+        return replace(self, holdings={**self.holdings, record.instrument: held}) if held.quantity else self
 
     def _marked(self, record: Marked) -> Past:
         past = self._seen(dict(record.marks))
