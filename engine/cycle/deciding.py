@@ -101,9 +101,7 @@ def conclude(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account,
         case "fusion":
             return Made(*conclude_fusion(mandate, snapshot, seen, account, replies), checked=True)
         case "rules":
-            raise ConfigError(
-                f"desk.{mandate.desk}.strategy: what a model writes decides nothing before the gate has tried it"
-            )
+            raise ConfigError(f"desk.{mandate.desk}.strategy: what a model writes decides nothing before the gate has tried it")
         case other:
             raise ConfigError(f"desk.{mandate.desk}.strategy: {other} asks no model")
 

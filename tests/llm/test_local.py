@@ -39,7 +39,7 @@ class Shown(Deaf):
 @needs_extra
 def test_a_real_model_answers_in_the_form_and_its_words_go_through_the_parser():
     assert isinstance(build_model(ModelSpec("local", provider="local"), CLOCK), LocalModel)
-    model = LocalModel("local", CLOCK, timeout_s=60, max_tokens=120)
+    model = LocalModel("local", CLOCK, timeout_s=240, max_tokens=120)
     assert not model.offline
     context = replace(CONTEXT, candidates=CONTEXT.candidates[:1], holdings=(), notes=())
     offered = {"600519.SH": Instrument("600519.SH", Market.ASHARE, Board.MAIN_SH, "x")}
@@ -49,7 +49,7 @@ def test_a_real_model_answers_in_the_form_and_its_words_go_through_the_parser():
             [model],
             [render("ashare-daily", context)],
             lambda form, text: parse_reply(text, offered, max_weight_ppm=PPM),
-            deadline_s=60,
+            deadline_s=240,
             listener=Shown(pieces),
             cancelled=threading.Event(),
         )
