@@ -48,6 +48,7 @@ def build_named_model(
     return model
 
 
+MAX_AGE_NAMED_S, MAX_AGE_WHOLE_S = 90, 300
 _FRACTIONS = (
     "max_weekly_loss", "max_leverage", "max_cluster", "cluster_correlation", "max_volatility", "max_var", "min_edge", "stop_loss",
     "take_profit", "trailing", "give_back", "size", "kelly_cap", "risk_per_trade", "volatility_target",
@@ -121,7 +122,7 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
         config_text=desk.canonical(),
         config_hash=desk.digest(),
         confirm_s=desk.confirm_s if desk.mode == "confirm" else 0,
-        max_age_s=desk.live.max_age_s if desk.is_live else 0,
+        max_age_s=_max_age_s(desk) if desk.is_live else 0,
         fusion=desk.fusion.exact(desk.market),
         reuse=reuse_of(desk.decision_ttl_s, desk.reuse_band, live=desk.is_live),
         route=desk.route.exact(),
@@ -148,6 +149,11 @@ def build_purse(
     names = [name for name in mandate.budget.ladder if name != NOBODY and name not in desk.models]
     reserve = [build_named_model(name, config, environ, clock, closers) for name in names]
     return Purse(mandate.desk, mandate.budget, reserve, calendar(mandate.market).zone)
+
+
+def _max_age_s(desk: DeskConfig) -> int:
+    """From which age on a quote opens nothing: what a person said, else what a careful look at so many names can keep up."""
+    return desk.live.max_age_s or (MAX_AGE_NAMED_S if desk.universe.symbols else MAX_AGE_WHOLE_S)
 
 
 def model_spec(name: str, settings: ModelConfig, key: str) -> ModelSpec:

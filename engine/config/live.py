@@ -29,12 +29,12 @@ class LiveConfig(Strict):
     """Times in seconds: how often a live desk looks in session and out of it, from which age on a quote opens nothing any more, and
     how late a slot may still run.
 
-    Without `poll_s` it is 3 where names are given, else 30: a whole market is some sixty pages.
+    Left out, `poll_s` is 3 and `max_age_s` 90 where names are given; for a whole market, some sixty pages, 30 and 300.
     """
 
     poll_s: float = Field(default=0, ge=0, le=3_600)
     idle_s: float = Field(default=300, ge=1, le=86_400)
-    max_age_s: int = Field(default=90, ge=1, le=86_400)
+    max_age_s: int = Field(default=0, ge=0, le=86_400)
     grace_s: float = Field(default=90, ge=1, le=3_600)
 
 

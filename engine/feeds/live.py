@@ -41,6 +41,8 @@ MOST_BARS_NAMES = 60
 """Bars come one name a request: a desk that looks at more names has those of the store."""
 MOST_NAMED = 300
 """A desk that looks at more names has the whole market fetched, page by page."""
+QUICK = timedelta(seconds=5)
+"""A look that took no longer than this was one moment."""
 LAG = timedelta(minutes=5)
 """A source whose newest row is older than this while the market trades is passed by."""
 _TICK = timedelta(microseconds=1)
@@ -255,7 +257,8 @@ class LiveTape:
         confirmed: dict[str, datetime] = {}
         if not served.stale:
             table = served.table.filter(pl.col("symbol").is_in(list(self._instruments)))
-            spoke = said_at(table, arrived)
+            # A crawl of many pages is as old as its first one, whatever the last one says.
+            spoke = said_at(table, arrived if arrived - now <= QUICK else now)
             fresh = rows(table, spoke)
             events = list(between(self._seen, fresh, self._market, arrived))
             confirmed = {name: spoke for name in fresh if name not in served.disputed}
