@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.analysis import indicators as ind
@@ -100,6 +100,7 @@ def test_tulip_s_published_vectors(heading: str, compute) -> None:  # type: igno
 PRICES = st.lists(st.floats(1, 1_000), min_size=1, max_size=80)
 
 
+@settings(deadline=None)
 @given(closes=PRICES, later=PRICES)
 def test_no_figure_depends_on_what_comes_later(closes: list[float], later: list[float]) -> None:
     first = ours(*(np.array([closes]) for _ in range(3)))
@@ -108,6 +109,7 @@ def test_no_figure_depends_on_what_comes_later(closes: list[float], later: list[
         np.testing.assert_allclose(longer[name][:, : len(closes)], values, rtol=1e-9, atol=1e-9, err_msg=name)
 
 
+@settings(deadline=None)
 @given(closes=PRICES)
 def test_rsi_lies_between_zero_and_a_hundred(closes: list[float]) -> None:
     values = ind.rsi(np.array([closes]), 14)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.decision import ChannelView, Direction
@@ -90,6 +90,7 @@ def test_anything_else_is_no_answer(text: str):
     assert not parsed.usable and parsed.views == ()
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=400) | st.builds(lambda a, b: said(ITEM)[:a] + b + said(ITEM)[a:], st.integers(0, 150), st.text(max_size=6))
 )
