@@ -198,15 +198,16 @@ def test_the_cache_holds_the_last_row_of_every_name_and_is_as_old_as_the_oldest(
 
 def test_a_name_quoted_nowhere_is_asked_for_again_in_time(server: FeedServer, ladder: Ladder, clock: Seconds) -> None:
     new = "688999.SH"
-    for host in HOSTS.values():
-        server.set(host, plays(prices(NAMES[:3])))
-    assert ladder.quotes([*NAMES[:3], new], NOW).missing == (new,)
-    for host in HOSTS.values():
-        server.set(host, plays(prices([*NAMES[:3], new])))
-    clock.at += 1_700.0
-    assert ladder.quotes([*NAMES[:3], new], NOW).missing == (new,)
-    clock.at += 200.0
-    assert ladder.quotes([*NAMES[:3], new], NOW).missing == ()
+    for _ in range(2):
+        for host in HOSTS.values():
+            server.set(host, plays(prices(NAMES[:3])))
+        assert ladder.quotes([*NAMES[:3], new], NOW).missing == (new,)
+        for host in HOSTS.values():
+            server.set(host, plays(prices([*NAMES[:3], new])))
+        clock.at += 1_700.0
+        assert ladder.quotes([*NAMES[:3], new], NOW).missing == (new,)
+        clock.at += 110.0
+        assert ladder.quotes([*NAMES[:3], new], NOW).missing == ()
 
 
 def test_vendors_that_contradict_each_other_are_looked_at_each_time(server: FeedServer, clock: Seconds) -> None:
