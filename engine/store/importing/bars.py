@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -165,24 +165,22 @@ def _bars(rows: pl.DataFrame, interval: str, plan: Plan) -> pl.DataFrame:
 def _daily(rows: pl.DataFrame, market: Market) -> pl.DataFrame:
     days = rows.select(pl.col("moment").dt.date().alias("trading_day")).unique()["trading_day"].sort()
     instant = BAR_SCHEMA["start"]
-    hours = [(day, *_hours(market, day)) for day in days]
+    hours = [(day, *_hours(market, day)) for day in days.to_list()]
     table = pl.DataFrame(hours, schema={"trading_day": pl.Date(), "start": instant, "known_at": instant}, orient="row")
     dated = rows.with_columns(trading_day=pl.col("moment").dt.date())
     return dated.join(table, on="trading_day", how="left", maintain_order="left")
 
 
-def _hours(market: Market, day: object) -> tuple[datetime, datetime]:
+def _hours(market: Market, day: date) -> tuple[datetime, datetime]:
     """When a day's bar begins and is known; the usual hours where the calendar has no such session (the store refuses it then)."""
     known = calendar(market)
-    if not hasattr(day, "year"):
-        raise DataError(f"no day: {day!r}")
     try:
-        session = known.session(day)  # type: ignore[arg-type]
+        session = known.session(day)
         return session.opens, session.closes
     except (CalendarUnknown, ValueError):
         opens, closes = _HOURS.get(market, (time(0), time(23, 59)))
         zone = ZoneInfo(_ZONES[market])
-        return datetime.combine(day, opens, zone), datetime.combine(day, closes, zone)  # type: ignore[arg-type]
+        return datetime.combine(day, opens, zone), datetime.combine(day, closes, zone)
 
 
 def _intraday(rows: pl.DataFrame, interval: str, market: Market) -> pl.DataFrame:
