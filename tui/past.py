@@ -22,7 +22,7 @@ from engine.reports.record import order_record, units_of
 from engine.rerun import rerun_inputs
 from engine.store import Books, ModelCall, books
 from tui.table import document, table
-from tui.verbs import desk_of, find_cycle, print_line
+from tui.verbs import book_of, find_cycle, print_line
 
 if TYPE_CHECKING:
     from tui.cli import Settings
@@ -63,7 +63,7 @@ def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
         history = view.cycle(name) if name else None
         if name and history is None:
             raise ConfigError(f"no cycle {name}; `kanpan cycles` lists them")
-        desk = history.cycle.desk if history is not None else desk_of(arguments, settings)
+        desk = history.cycle.desk if history is not None else book_of(arguments, settings)
         results = list(Replay(view, settings.home / "snapshots", desk, recorded_mandate, library.of_version).run(name))
     differing = [result for result in results if result.differences]
     computed = [result for result in results if not result.skipped]
@@ -179,7 +179,7 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _why(arguments: argparse.Namespace, settings: Settings) -> int:
-    desk = desk_of(arguments, settings)
+    desk = book_of(arguments, settings)
     with books(settings.home) as view:
         if not any(book.desk == desk for book in view.desks()):
             raise ConfigError(f"desk {desk} has not run yet in {settings.home}")

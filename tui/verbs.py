@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engine.commands import Command, effects, leave
+from engine.config.shadow import MARK
 from engine.core.clock import SystemClock
 from engine.core.errors import AlreadyRunning, ConfigError, KanpanError, OutsideError
 from engine.core.ids import content_hash
@@ -25,7 +26,7 @@ from engine.reports import (
     order_record,
     position_records,
 )
-from engine.reports.record import units_of
+from engine.reports.record import cost_told, units_of
 from engine.store import Books, Ledger, books
 from engine.store.connect import prepare_home
 from tui.table import document, table
@@ -118,6 +119,15 @@ def desk_of(arguments: argparse.Namespace, settings: Settings) -> str:
     return wanted
 
 
+def book_of(arguments: argparse.Namespace, settings: Settings) -> str:
+    """The book to be read: a desk's, or one of its shadows' (`demo~other`)."""
+    wanted: str = getattr(arguments, "desk_name", None) or ""
+    parent = settings.config.desk.get(wanted.partition(MARK)[0])
+    return (
+        wanted if MARK in wanted and parent and wanted in parent.family(wanted.partition(MARK)[0]) else desk_of(arguments, settings)
+    )
+
+
 def _opened(view: Books, desk: str) -> bool:
     return any(book.desk == desk for book in view.desks())
 
@@ -126,9 +136,12 @@ def _opened(view: Books, desk: str) -> bool:
 
 
 def _list(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
-    desk, limit = desk_of(arguments, settings), arguments.limit
+    desk, limit = book_of(arguments, settings), arguments.limit
     readers: dict[str, Callable[[Books], Any]] = {
-        "cycles": lambda view: [cycle_line(item) for item in view.cycles(desk, limit=limit)],
+        "cycles": lambda view: [
+            {**cycle_line(item), "model_cost": cost_told(view.model_calls(item.cycle_id))}
+            for item in view.cycles(desk, limit=limit)
+        ],
         "orders": lambda view: [order_record(item, units_of(view, desk)) for item in view.orders(desk, limit=limit)],
         "fills": lambda view: [fill_record(item, units_of(view, desk)) for item in view.fills(desk, limit=limit)],
         "positions": lambda view: position_records(view, desk),

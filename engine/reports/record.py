@@ -5,12 +5,15 @@ Money is a decimal string in the account's currency, prices and quantities too; 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from engine.core.order import Fill
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, Units, from_units, plain
 from engine.store import AlertBook, Books, CycleBook, ModelCall, OrderBook
+from engine.store.views import ModelCost
 
 Json = dict[str, Any]
 
@@ -35,6 +38,16 @@ def cycle_line(cycle: CycleBook) -> Json:
     }
 
 
+def cost_told(calls: Iterable[ModelCall] | Iterable[ModelCost]) -> str:
+    """What model calls cost, exactly and by currency, as people read it: `0.0123 USD`; '' where nothing was asked or priced."""
+    spent: dict[str, Decimal] = {}
+    for call in calls:
+        told = call.replied if isinstance(call, ModelCall) else call
+        if told is not None and told.currency:
+            spent[told.currency] = spent.get(told.currency, Decimal(0)) + Decimal(told.cost)
+    return " ".join(f"{amount.normalize():f} {currency}" for currency, amount in sorted(spent.items()))
+
+
 def cycle_record(books: Books, cycle_id: str, *, texts: bool) -> Json | None:
     """One cycle whole, with the keys of the contract; `texts` adds every prompt and raw reply. None: no such cycle."""
     history = books.cycle(cycle_id)
@@ -53,6 +66,7 @@ def cycle_record(books: Books, cycle_id: str, *, texts: bool) -> Json | None:
         else None
     )
     record["candidates"] = list(snapshot.candidates) if snapshot else []
+    record["model_cost"] = cost_told(books.model_calls(cycle_id))
     record["models"] = [_model(books, call, texts=texts) for call in books.model_calls(cycle_id)]
     record["decisions"] = [
         {
@@ -192,6 +206,7 @@ def account_record(books: Books, desk: str) -> Json:
         "unrealized_pnl": plain(value - cost, units.money),
         "income": plain(account.flows, units.money),
         "fees": plain(account.fees, units.money),
+        "model_cost": cost_told(books.model_costs(desk)),
         "positions": position_records(books, desk),
     }
 

@@ -100,7 +100,7 @@ def test_a_crash_at_any_write_of_a_day_loses_and_doubles_nothing(terms: Mandate,
         if failed not in references:
             references[failed] = reference(terms, eve, tmp_path / f"reference-{len(references)}", failed)
         assert story(home) == references[failed], f"crash before write {number}"
-    assert kills >= 12 and with_orders >= 3 and len(references) >= 2
+    assert kills >= 11 and with_orders >= 3 and len(references) >= 2
 
 
 def crash_points(terms: Mandate, eve: Path, tmp_path: Path) -> Iterator[int]:
