@@ -33,6 +33,7 @@ from engine.cycle.cycle import Scene, run_cycle
 from engine.cycle.keeping import keep, recall
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
+from engine.cycle.missed import missed
 from engine.cycle.recovery import recover, resume_point
 from engine.cycle.schedule import next_slot
 from engine.cycle.shadowing import paused, spoken, trading_state
@@ -44,8 +45,6 @@ from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKi
 from engine.store import Books
 
 _A_SECOND, _A_DAY = timedelta(seconds=1), timedelta(days=2)
-MISSED_SHOWN = 100
-"""So many missed slots in a row are an entry each."""
 _VOLUME_DAYS = 5
 _CANNOT_TRADE = frozenset({Phase.CLOSED, Phase.LUNCH})
 _CANNOT_SEND = _CANNOT_TRADE | {Phase.PRE_OPEN_GAP}
@@ -72,8 +71,7 @@ class Desk:
         self.equity_peak = mandate.cash
         self.cycles_run = 0
         self.next_slot_shown: datetime | None = None
-        self.ran_until: datetime | None = None
-        """The newest slot that was run or written off, as far as the ledger knows; None for a desk that never ran."""
+        self.ran_until: datetime | None = None  # the newest slot run or written off; None for a desk that never ran
         self._last_slot: datetime | None = None
         self._distributed: frozenset[str] = frozenset()
         self.past = Past(mandate.desk)
@@ -214,6 +212,7 @@ class Desk:
         self.broker.see(quotes)
         closes = any(isinstance(event, SessionEvent) and event.kind is SessionKind.CLOSE for event in events)
         if closes:
+            self._price_missing(at)
             expired = self.broker.expire()
             self.broker.adopt(expired)
             marked = mark(self.mandate.desk, "", self.trading_day, at, self.broker, self.instruments)
@@ -231,6 +230,12 @@ class Desk:
                 observer.turned(self.mandate.desk, event)
         if quotes:
             observer.quoted(self.mandate.desk, quotes)
+
+    def _price_missing(self, at: datetime) -> None:
+        """A holding that gave no quote since a live desk started again is worth its last close, as far as a bar tells it."""
+        held = [symbol for symbol in self.broker.account().positions if not self.broker.last_price(symbol)]
+        if held and self.equipment.newest is not None:
+            self.broker.see(self.equipment.tape.snapshot(at, sorted(held), history_days=_VOLUME_DAYS).quotes)
 
     def _distribution(self, event: DividendEvent) -> Sequence[Record]:
         """The tape gives per ten shares, the rulebook wants 1e-8 per share; what a restart finds booked is not booked again."""
@@ -263,21 +268,9 @@ class Desk:
         return self.again(name, slot, trigger)
 
     def miss(self, slots: Sequence[datetime], reason: str) -> None:
-        """Slots that will never run, written down; beyond MISSED_SHOWN the older ones are one entry that counts them."""
-        told = [(slot, reason) for slot in slots[-MISSED_SHOWN:]]
-        if older := slots[:-MISSED_SHOWN]:
-            told.insert(
-                0, (older[-1], f"{reason}: {len(older)} slots since {older[0].astimezone(self.calendar.zone):%Y-%m-%d %H:%M}")
-            )
-        records: list[Record] = []
-        for slot, why in told:
-            day = self.calendar.local_day(slot)
-            name = cycle_id(self.mandate.desk, self.mandate.market.value, day, slot)
-            claimed = CycleClaimed(name, self.mandate.desk, "schedule", slot, day, self.mandate.config_hash)
-            records += [claimed, CycleMoved(name, self.mandate.desk, CycleState.SKIPPED, why)]
-        if records:
-            self._write(records, key=f"{self.mandate.desk}/missed/{slots[-1]:%Y%m%dT%H%M%SZ}")
-            self.ran_until = slots[-1]
+        """Slots that will never run, written down."""
+        self._write(missed(self.mandate, self.calendar, slots, reason))
+        self.ran_until = slots[-1]
 
     def again(self, name: str, slot: datetime, trigger: str) -> CycleState:
         """The cycle of that name, whatever would block it; a report runs past ones once more in a ledger of its own."""

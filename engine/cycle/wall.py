@@ -61,8 +61,11 @@ class WallRunner(Runner):
         while not self._stopping.is_set():
             self.beat = time.monotonic()
             self._wake.clear()
+            if not self._tape.looked:  # a desk that was down first hears what its holdings are worth
+                self._clock.wait_until(self._clock.now() + timedelta(seconds=LOOK_S), self._wake)
+                continue
             self.desk.follow(self._clock.now())
-            job = self._next_job() if self._tape.looked else None
+            job = self._next_job()
             if job is not None:
                 job(self.desk)
                 continue
@@ -76,8 +79,6 @@ class WallRunner(Runner):
     def _slot(self) -> bool:
         """Write down what was missed and run what is due; False when nothing is."""
         desk, terms = self.desk, self.desk.mandate
-        if not self._tape.looked:
-            return False
         owed = due(terms.schedule, desk.calendar, desk.ran_until, self._clock.now(), self._grace_s)
         if owed.missed:
             desk.miss(owed.missed, "MISSED")

@@ -26,6 +26,7 @@ from engine.core.market import Bar, Quote
 from engine.core.units import Market
 from engine.exchange import Calendar, Phase, calendar
 from engine.feeds.closed_bars import DAILY, ClosedBars
+from engine.feeds.prints import bars_of, earlier
 from engine.feeds.source import FeedError
 from engine.feeds.tape import QuoteEvent, QuoteLadder, Served, SessionEvent, SessionKind, TapeEvent, Told
 from engine.feeds.ticks import RUNNING_TOTALS, between, rows, said_at
@@ -174,13 +175,16 @@ class LiveTape:
         kept = self._history(as_of, symbols, history_days)
         fetched = self._bars.filter(pl.col("known_at") <= as_of, pl.col("symbol").is_in(list(wanted)))
         bars = pl.concat([kept.select(list(BAR_SCHEMA)), fetched]).unique(["symbol", "interval", "start"], keep="first")
+        told = {quote.symbol: quote for quote in quotes if quote.known_at <= as_of}
+        daily = bars.filter(pl.col("interval") == DAILY, ~pl.col("symbol").is_in(list(told)))
+        closes = {bar.symbol: earlier(bar, self._instruments[bar.symbol].name, self.source) for bar in bars_of(daily)}
         return freeze(
             as_of=as_of,
             market=self._market,
             trading_day=begun(self._calendar, as_of),
             source=self.source,
             instruments=(self._instruments[name] for name in symbols),
-            quotes=(quote for quote in quotes if quote.known_at <= as_of),
+            quotes=(closes | told).values(),
             bars=bars,
         )
 

@@ -171,7 +171,7 @@ def test_orders_of_the_day_die_at_a_close_that_nobody_was_there_for(tmp_path: Pa
     FeedMarket(clock.now).install(server)
     config = configuration(feed=["tencent"], live={"poll_s": 60, "max_age_s": 180})
     with running(tmp_path, config, clock, server):
-        clock.run_until(at("14:30:30"), STUCK_S)
+        clock.run_until(at("14:33:30"), STUCK_S)
     with books(tmp_path) as view:
         assert view.open_orders("live"), "bought at 14:30, too much for a minute's volume"
     later = DAY + timedelta(days=1)
@@ -181,7 +181,10 @@ def test_orders_of_the_day_die_at_a_close_that_nobody_was_there_for(tmp_path: Pa
         clock.run_until(at("09:06", later), STUCK_S)
     with books(tmp_path) as view:
         assert view.open_orders("live") == ()
-        assert [point.trading_day for point in view.equity("live", limit=10) if not point.cycle_id] == [DAY]
+        (close,) = [point for point in view.equity("live", limit=10) if not point.cycle_id]
+        held = view.account("live").positions
+    assert close.trading_day == DAY
+    assert held and close.unrealized != 0, "valued at the closes of that day, not at what it cost"
     sound(tmp_path)
 
 
