@@ -65,8 +65,8 @@ class FeedError(OutsideError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET, or one POST where there is a `form`. `host` is looked up by the fetcher (a test server stands in for it); `weight` is
-    what it takes from the bucket."""
+    """One GET, or one POST where there is a `form`. `host` is looked up by the fetcher (a test server stands in for it);
+    `weight` is what it takes from the bucket."""
 
     host: str
     path: str

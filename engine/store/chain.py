@@ -80,7 +80,7 @@ class Anchor:
         self._next_slot = 1 if first is not None and first == newest else 0
 
     def place(self, head: Head) -> None:
-        """Write `head` over the older slot: it outlives this process, not yet a power cut. Raises OSError; the newer slot stands."""
+        """Write `head` over the older slot: it outlives this process, not yet a power cut. Raises OSError; the newer stands."""
         _write_all(self._descriptor, _line(head), self._next_slot * SLOT_BYTES)
 
     def settle(self) -> None:
