@@ -9,7 +9,7 @@ from datetime import date
 from decimal import InvalidOperation
 from typing import TYPE_CHECKING
 
-from engine.brokers.correction import cash_corrected, holding_corrected
+from engine.brokers.correcting import cash_corrected, holding_corrected
 from engine.core.clock import SystemClock
 from engine.core.errors import ConfigError
 from engine.core.journal import Adjusted, Noted

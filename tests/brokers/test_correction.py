@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.brokers.correction import cash_corrected, holding_corrected
+from engine.brokers.correcting import cash_corrected, holding_corrected
 from engine.core.account import Account, Lot, Position
 from engine.core.past import Past
 from engine.core.units import UNITS, Market
