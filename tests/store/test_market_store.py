@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from engine.core.errors import DataError
 from engine.core.units import Market
 from engine.store.market import MarketStore, Reason
+from engine.store.market.sealed import read_sealed, write_sealed
 from engine.store.snapshot import BAR_SCHEMA
 from tests.store.market_worlds import FIRST_DAY, LAST_DAY, NOW, PAIRS, SHARES, at, daily_bars, fill, pair_bars
 
@@ -122,6 +123,14 @@ def test_a_single_altered_byte_is_refused(shares: MarketStore, place: int) -> No
     data[place] ^= 1
     path.write_bytes(data)
     with pytest.raises(DataError, match="damaged"):
+        MarketStore.open(shares.home, Market.ASHARE).as_of(NOW).bars(SHARES, "1d", first=FIRST_DAY, last=LAST_DAY)
+
+
+def test_a_sound_file_of_another_version_is_refused_by_name(shares: MarketStore) -> None:
+    path = shares.home / "market" / "ashare" / "1d" / "2024-02.bars"
+    table, summary = read_sealed(path)
+    write_sealed(path, table, {**summary, "known": 7})
+    with pytest.raises(DataError, match="written by another version"):
         MarketStore.open(shares.home, Market.ASHARE).as_of(NOW).bars(SHARES, "1d", first=FIRST_DAY, last=LAST_DAY)
 
 

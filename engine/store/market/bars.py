@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from engine.core.errors import DataError
 from engine.store.market.layout import STORED_BAR_SCHEMA
 from engine.store.market.sealed import read_sealed, read_summary, write_sealed
 from engine.store.snapshot import BAR_SCHEMA
@@ -58,13 +59,13 @@ class Part:
 
 def contents(path: Path) -> Contents:
     """What the file at `path` holds, without reading its bars. Raises DataError."""
-    return _contents(read_summary(path))
+    return _contents(path, read_summary(path))
 
 
 def read_part(path: Path) -> Part:
     """The bars of the file at `path`. Raises DataError."""
     figures, summary = read_sealed(path, _FIGURES)
-    said = _contents(summary)
+    said = _contents(path, summary)
     return Part(figures, said.symbols, np.asarray(said.counts, dtype=np.int64), said)
 
 
@@ -193,16 +194,20 @@ def _runs(parts: Sequence[Part], wanted: Sequence[str]) -> tuple[npt.NDArray[np.
     return lengths, offsets
 
 
-def _contents(summary: Mapping[str, Any]) -> Contents:
-    first, last = summary["known"]
-    return Contents(
-        symbols=_split(summary["symbols"]),
-        counts=tuple(itertools.chain.from_iterable(itertools.repeat(count, times) for count, times in summary["counts"])),
-        days=tuple((date.fromisoformat(day), _instant(known)) for day, known in summary["days"]),
-        first_known=_instant(first),
-        last_known=_instant(last),
-        basis=summary["basis"],
-    )
+def _contents(path: Path, summary: Mapping[str, Any]) -> Contents:
+    """Raises DataError where the summary is sound and yet none of this program's."""
+    try:
+        first, last = summary["known"]
+        return Contents(
+            symbols=_split(summary["symbols"]),
+            counts=tuple(itertools.chain.from_iterable(itertools.repeat(count, times) for count, times in summary["counts"])),
+            days=tuple((date.fromisoformat(day), _instant(known)) for day, known in summary["days"]),
+            first_known=_instant(first),
+            last_known=_instant(last),
+            basis=summary["basis"],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise DataError(f"{path} was written by another version of this program; import or sync it again") from None
 
 
 @lru_cache(maxsize=64)
