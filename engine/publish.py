@@ -59,6 +59,8 @@ from engine.state import (
 from engine.store import Entry, EquityMark, Ledger
 
 REPLY_SHOWN = 20_000
+PROMPTS_KEPT = 32
+"""Prompts of a desk whose calls may still have to be shown: a cycle has a few, however many models it asks."""
 
 
 @dataclass(slots=True)
@@ -187,8 +189,12 @@ class Publisher:
         self.event(desk, "SESSION", ("day", event.day.isoformat()), ("phase", event.kind.value), at=event.at)
 
     def asking(self, desk: str, prompt_hash: str, text: str) -> None:
-        """A prompt is about to leave: kept until its record comes."""
-        self._faces[desk].prompts[prompt_hash] = text
+        """A prompt is about to leave: kept for the records of all whom it is put to."""
+        prompts = self._faces[desk].prompts
+        with self._lock:  # each model of a panel asks in a thread of its own
+            while len(prompts) >= PROMPTS_KEPT:
+                prompts.pop(next(iter(prompts)))
+            prompts[prompt_hash] = text
 
     def streamed(self, desk: str, cycle_id: str, call: int, text: str) -> None:
         """A piece of a reply: the model row grows."""
@@ -278,7 +284,7 @@ class Publisher:
             self.event(desk, "CYCLE_STATE", ("cycle", record.cycle_id), ("state", record.state.value))
 
     def _asked(self, face: DeskFace, record: ModelAsked) -> None:
-        prompt = safe_text(face.prompts.pop(record.prompt_hash, ""))
+        prompt = safe_text(face.prompts.get(record.prompt_hash, ""))
         row = model_row(record, self._now(face.desk), prompt, offline=face.offline.get(record.model, False))
         self._state.models.put([(row.key, row)])
         self._state.edge("streaming")
