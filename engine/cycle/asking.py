@@ -7,7 +7,7 @@ Calls are numbered model + models × (question + questions × turn), so that a r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.core.ids import content_hash
 from engine.core.journal import ModelAsked, ModelReplied, Record
@@ -22,13 +22,14 @@ SPOKEN = frozenset({"ok", "recovered", "repaired"})
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What one model said to one question in the end: the text that counts; `spoke` is false where it abstains, and `outcome`
-    says why."""
+    says why. `judged` is what that very text came to when it arrived, None where it is only recorded and has yet to be read."""
 
     question: int
     model: str
     text: str
     spoke: bool
     outcome: str
+    judged: Judged | None = field(default=None, compare=False, repr=False)
 
 
 def call_number(*, model: int, question: int, turn: int, models: int, questions: int) -> int:
@@ -77,8 +78,10 @@ def ask(
 
 def heard(question: int, answer: Answer[Judged]) -> Heard:
     """What counts of one answer."""
-    text = kept(answer.calls[answer.stands].reply.text)
-    return Heard(question, answer.model.name, text, not answer.abstained, answer.outcome)
+    said = answer.calls[answer.stands].reply.text
+    text = kept(said)
+    judged = None if answer.abstained or text != said else answer.parsed  # a replay reads the text as it is kept
+    return Heard(question, answer.model.name, text, not answer.abstained, answer.outcome, judged)
 
 
 def kept(text: str) -> str:

@@ -1,7 +1,8 @@
 """Who decides a cycle: the engine itself, a rule without a model, or models put to one prompt or several.
 
 mandate, snapshot, account ──questions──► prompts ──► (models) ──► replies ──conclude──► Made
-The two are pure: the live cycle, a replay, a rerun and whoever runs beside them ask and conclude with the same functions.
+The two are pure: the live cycle, a replay, a rerun and whoever runs beside them ask and conclude with the same functions. Who calls
+both hands each the same `showing`, which is costly; either computes it where it is not given.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from engine.cycle import strategist
 from engine.cycle.affording import afford
 from engine.cycle.asking import Heard, ask
 from engine.cycle.benchmarks import benchmark
-from engine.cycle.fusing import FAST, SLOW, channel_questions, conclude_fusion
+from engine.cycle.fusing import FAST, SLOW, Shown, channel_questions, conclude_fusion, shown_in
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.reusing import Basis, answered_before, basis_now, basis_then, newest, routed, urgency, why_moved
 from engine.cycle.steps import OWN_TRIGGERS, Seen, instruments_in, offered_in, own_decisions, prompt_context
@@ -28,6 +29,7 @@ from engine.llm import (
     CHANNEL_ID,
     SCHEMA_ID,
     Judged,
+    Parsed,
     Prompt,
     TemplateOf,
     builtin,
@@ -72,7 +74,12 @@ class Made:
 
 
 def questions(
-    mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, template: TemplateOf = builtin
+    mandate: Mandate,
+    snapshot: Snapshot,
+    seen: Seen,
+    account: Account,
+    template: TemplateOf = builtin,
+    shown: Shown | None = None,
 ) -> tuple[Prompt, ...]:
     """What the desk's strategy asks of each model of its panel, all at the same time; nothing where it needs no model."""
     match mandate.strategy:
@@ -80,11 +87,16 @@ def questions(
             context = prompt_context(mandate, snapshot, seen, account)
             return (render(mandate.prompt_id, context, template(mandate.prompt_id, mandate.language)),)
         case "fusion":
-            return channel_questions(mandate, snapshot, seen, account, template)
+            return channel_questions(mandate, shown or shown_in(mandate, snapshot, seen, account), template)
         case "rules":
             return (strategist.question(mandate, snapshot, seen, account, template),)
         case _:
             return ()
+
+
+def showing(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account) -> Shown | None:
+    """What `questions` and `conclude` of one cycle share; None where the strategy has nothing of the kind."""
+    return shown_in(mandate, snapshot, seen, account) if mandate.strategy == "fusion" else None
 
 
 def templates_of(mandate: Mandate) -> tuple[str, ...]:
@@ -92,14 +104,17 @@ def templates_of(mandate: Mandate) -> tuple[str, ...]:
     return {"panel": (mandate.prompt_id,), "fusion": (SLOW, FAST), "rules": (strategist.RULES_PROMPT,)}.get(mandate.strategy, ())
 
 
-def conclude(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard]) -> Made:
+def conclude(
+    mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard], shown: Shown | None = None
+) -> Made:
     """The batch that follows from what was heard; raises Abstained where models were asked and not one spoke."""
     _somebody(replies)
     match mandate.strategy:
         case "panel":
             return _agreed(mandate, snapshot, seen, account, replies)
         case "fusion":
-            return Made(*conclude_fusion(mandate, snapshot, seen, account, replies), checked=True)
+            shown = shown or shown_in(mandate, snapshot, seen, account)
+            return Made(*conclude_fusion(mandate, snapshot, seen, account, replies, shown), checked=True)
         case "rules":
             raise ConfigError(f"desk.{mandate.desk}.strategy: what a model writes decides nothing before the gate has tried it")
         case other:
@@ -125,7 +140,8 @@ def decide(
         return Made(benchmark(mandate, cycle_id, snapshot, seen, account))
     if mandate.strategy == "rules":
         return _by_rules(mandate, equipment, cycle_id, snapshot, seen, account, past)
-    asked = questions(mandate, snapshot, seen, account, equipment.template)
+    shown = showing(mandate, snapshot, seen, account)
+    asked = questions(mandate, snapshot, seen, account, equipment.template, shown)
     read = reader(offered_in(snapshot, seen))
     chosen = routed(mandate.route, urgency(mandate.route, snapshot, seen, account), equipment.models)
     panel = afford(mandate, replace(equipment, models=chosen), cycle_id, snapshot.as_of, asked)
@@ -137,7 +153,7 @@ def decide(
     replies = ask(equipment, mandate.desk, cycle_id, panel, asked, read, deadline_s=mandate.deadline_s)
     if not replies and panel:
         raise Abstained("no model")
-    return conclude(mandate, snapshot, seen, account, replies)
+    return conclude(mandate, snapshot, seen, account, replies, shown)
 
 
 def _standing(mandate: Mandate, equipment: Equipment, cycle_id: str, now: Basis) -> Made | None:
@@ -189,7 +205,7 @@ def _agreed(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, 
     for reply in replies:
         if not reply.spoke:
             continue
-        parsed = parse_reply(reply.text, offered, max_weight_ppm=PPM)
+        parsed = reply.judged if isinstance(reply.judged, Parsed) else parse_reply(reply.text, offered, max_weight_ppm=PPM)
         rejected += parsed.rejected
         checked = [
             replace(one, unverified=check_evidence(one, figures, price_scale=listed[one.instrument].units.price).unborne)

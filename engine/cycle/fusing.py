@@ -1,16 +1,17 @@
 """The strategy `fusion` within a cycle: its two questions from the snapshot, and its batch from what was heard.
 
-snapshot ──channels──► fusion-slow, fusion-fast ──► (models) ──► views, evidence checked ──► Voices ──► fuse
+snapshot ──channels──► Shown ──► fusion-slow, fusion-fast ──► (models) ──► views, held against Shown ──► Voices ──► fuse
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from engine.analysis import Channel, fast_channel, slow_channel
 from engine.core.account import Account
 from engine.core.decision import ChannelView, Decision
+from engine.core.instrument import Instrument
 from engine.core.journal import ItemRejected
 from engine.cycle.asking import Heard
 from engine.cycle.mandate import Mandate
@@ -24,16 +25,31 @@ SLOW, FAST = "fusion-slow", "fusion-fast"
 """The templates of the two questions, in the order in which they are asked."""
 
 
-def channel_questions(
-    mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, template: TemplateOf
-) -> tuple[Prompt, Prompt]:
-    """What is put to each model: the slow channel and the fast one."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the two questions may say, computed once a cycle: it is asked with, and the answers are held against it.
+
+    `stale` are the names with old data in either channel.
+    """
+
+    slow: PromptContext
+    fast: PromptContext
+    stale: frozenset[str]
+
+
+def shown_in(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account) -> Shown:
+    """Both channels of a snapshot as the models are shown them."""
     context = prompt_context(mandate, snapshot, seen, account)
-    slow, fast = (
-        render(name, channel_context(context, channel), template(name, mandate.language))
-        for name, channel in zip((SLOW, FAST), _channels(mandate, snapshot), strict=True)
+    slow, fast = slow_channel(snapshot, mandate.fusion.slow), fast_channel(snapshot, mandate.fusion.fast)
+    return Shown(channel_context(context, slow), channel_context(context, fast), slow.stale | fast.stale)
+
+
+def channel_questions(mandate: Mandate, shown: Shown, template: TemplateOf) -> tuple[Prompt, Prompt]:
+    """What is put to each model: the slow channel and the fast one."""
+    return (
+        render(SLOW, shown.slow, template(SLOW, mandate.language)),
+        render(FAST, shown.fast, template(FAST, mandate.language)),
     )
-    return slow, fast
 
 
 def channel_context(context: PromptContext, channel: Channel) -> PromptContext:
@@ -47,28 +63,26 @@ def channel_context(context: PromptContext, channel: Channel) -> PromptContext:
 
 
 def conclude_fusion(
-    mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard]
+    mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard], shown: Shown
 ) -> tuple[tuple[Decision, ...], tuple[ItemRejected, ...]]:
-    """The batch and the refused items."""
-    offered = offered_in(snapshot, seen)
-    slow, fast = _channels(mandate, snapshot)
-    context = prompt_context(mandate, snapshot, seen, account)
+    """The batch and the refused items. A reply that was read when it arrived is not read again."""
+    offered, listed = offered_in(snapshot, seen), instruments_in(snapshot)
     views: dict[tuple[int, str], Views | None] = {}
     rejected: list[ItemRejected] = []
-    for question, channel in enumerate((slow, fast)):
-        figures = figures_of(channel_context(context, channel))
+    for question, context in enumerate((shown.slow, shown.fast)):
+        figures = figures_of(context)
         for reply in replies:
             if reply.question == question:
-                parsed = parse_views(reply.text, offered) if reply.spoke else None
+                parsed = _read(reply, offered)
                 rejected += parsed.rejected if parsed is not None else ()
-                views[question, reply.model] = _checked(parsed, figures, snapshot) if parsed is not None else None
+                views[question, reply.model] = _checked(parsed, figures, listed) if parsed is not None else None
     models = list(dict.fromkeys(reply.model for reply in replies))
     voices = [Voice(model, views.get((0, model)), views.get((1, model))) for model in models]
     decisions = fuse(
         voices,
         seen.candidates,
         held_weights(account, snapshot, seen),
-        slow.stale | fast.stale | set(seen.stale),
+        shown.stale | set(seen.stale),
         mandate.fusion,
         largest_ppm=mandate.policy.max_position_ppm,
         prices=seen.prices,
@@ -76,15 +90,16 @@ def conclude_fusion(
     return decisions, tuple(rejected)
 
 
-def _channels(mandate: Mandate, snapshot: Snapshot) -> tuple[Channel, Channel]:
-    return slow_channel(snapshot, mandate.fusion.slow), fast_channel(snapshot, mandate.fusion.fast)
+def _read(reply: Heard, offered: Mapping[str, Instrument]) -> ParsedViews | None:
+    if not reply.spoke:
+        return None
+    return reply.judged if isinstance(reply.judged, ParsedViews) else parse_views(reply.text, offered)
 
 
-def _checked(parsed: ParsedViews, figures: Mapping[str, Mapping[str, str]], snapshot: Snapshot) -> Views | None:
+def _checked(parsed: ParsedViews, figures: Mapping[str, Mapping[str, str]], listed: Mapping[str, Instrument]) -> Views | None:
     """The views by instrument with what of them is unverified; None for the refused ones, and for all where it was no answer."""
     if not parsed.usable:
         return None
-    listed = instruments_in(snapshot)
     refused: dict[str, ChannelView | None] = {item.instrument: None for item in parsed.rejected}
     found: dict[str, ChannelView | None] = {}
     for view in parsed.views:

@@ -12,7 +12,7 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -28,9 +28,9 @@ from engine.core.instrument import Board, Instrument
 from engine.core.market import Quote
 from engine.core.units import Market
 from engine.cycle.asking import Heard
-from engine.cycle.deciding import conclude, questions, reader
+from engine.cycle.deciding import conclude, questions, reader, showing
 from engine.cycle.steps import analyze, offered_in
-from engine.llm import Deaf, Prompt, Reply, ask_side_by_side, make_prompt
+from engine.llm import Deaf, Judged, Prompt, Reply, ask_side_by_side, make_prompt
 from engine.llm.offline import answer
 from engine.store import books
 from engine.store.snapshot import BAR_SCHEMA, Snapshot, freeze
@@ -85,31 +85,44 @@ def market() -> Snapshot:
     )
 
 
+def read_all(read: Callable[[str, str], Judged], texts: Sequence[tuple[str, str]]) -> list[Judged]:
+    """Every reply of a cycle, as each is read when it arrives."""
+    return [read(form, text) for form, text in texts]
+
+
 def own_time() -> None:
-    """Features, prompts, parsing and concluding, with two models that answer about all 200 names."""
+    """Features, prompts, parsing and concluding, with two models that answer about all 200 names: each once, as in a live cycle.
+
+    All replies but the last to come are read while the engine waits for that one.
+    """
     snapshot = market()
     account = Account("bench", "CNY", 10**10, 10**10, 0, 0)
     for strategy in ("panel", "fusion"):
         desk = DeskConfig.model_validate({"strategy": strategy, "universe": {"top": 200}, "models": ("offline",)})
         mandate = replace(mandate_of("bench", desk, "en"), fusion=desk.fusion.exact(Market.ASHARE))
         seen = analyze(snapshot, mandate, account, DAY - timedelta(days=1))
-        asked = questions(mandate, snapshot, seen, account)
-        replies = [Heard(n, model, answer(prompt), True, "ok") for n, prompt in enumerate(asked) for model in ("a", "b")]
-        made = conclude(mandate, snapshot, seen, account, replies)
         basis = (mandate, snapshot, seen, account)
+        shown = showing(*basis)
+        asked = questions(*basis, shown=shown)
+        read = reader(offered_in(snapshot, seen))
+        said = [(n, model, prompt.form, answer(prompt)) for n, prompt in enumerate(asked) for model in ("a", "b")]
+        replies = [Heard(n, model, text, True, "ok", read(form, text)) for n, model, form, text in said]
+        made = conclude(*basis, replies, shown)
         steps = {
             "features and candidates": partial(analyze, snapshot, mandate, account, DAY - timedelta(days=1)),
-            f"{len(asked)} prompt(s)": partial(questions, *basis),
-            f"parse, check, fuse {len(replies)} replies": partial(conclude, *basis, replies),
+            "channels": partial(showing, *basis),
+            f"{len(asked)} prompt(s)": partial(questions, *basis, shown=shown),
+            f"read {len(said)} replies": partial(read_all, read, [(form, text) for _, _, form, text in said]),
+            "check and fuse": partial(conclude, *basis, replies, shown),
         }
         told = {name: best(work) for name, work in steps.items()}
-        parts = ", ".join(f"{name} {timed.wall:.1f}" for name, timed in told.items())
+        parts = ", ".join(f"{name} {timed.own:.1f}" for name, timed in told.items())
         wall, own = sum(timed.wall for timed in told.values()), sum(timed.own for timed in told.values())
         characters = sum(len(prompt.text) for prompt in asked)
         print(f"{strategy}, {len(seen.candidates)} candidates, {len(made.decisions)} decisions, {characters:,} characters asked:")
-        print(f"  own time {wall:.1f} ms ({parts}), {own:.1f} ms of processor")
-        read = partial(reader(offered_in(snapshot, seen)), asked[0].form, replies[0].text)
-        print(f"  one reply of {len(replies[0].text):,} bytes read in {best(read).wall:.2f} ms")
+        print(f"  own time {wall:.1f} ms, {own:.1f} ms of processor ({parts})")
+        one = best(partial(read, asked[0].form, replies[0].text))
+        print(f"  one reply of {len(replies[0].text):,} bytes read in {one.wall:.2f} ms")
 
 
 class Sleeper:

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from engine.core.journal import CycleState, ModelAsked, ModelReplied
-from engine.cycle.asking import call_number, heard_in
-from engine.llm import Model, OfflineModel, Prompt, Reply
+from engine.cycle.asking import call_number, heard, heard_in
+from engine.cycle.deciding import reader
+from engine.llm import Deaf, Model, OfflineModel, Prompt, Reply, ask_side_by_side, make_prompt
 from engine.llm.offline import answer
+from engine.llm.panel import Answer, Judged
 from engine.replay import Replay
 from engine.store import books
 from tests.engine.desk_harness import Silent, carry, desk_at, mandate
@@ -106,3 +110,33 @@ def test_what_was_heard_is_the_last_spoken_call_of_each_question_and_model():
 
     found = heard_in(asked, [replied(0, "ok"), replied(1, "invalid"), replied(2, "invalid"), replied(3, "repaired")], 1, str.upper)
     assert [(one.model, one.text, one.spoke) for one in found] == [("a", "H0", True), ("b", "H3", True)]
+
+
+class Quoting:
+    """Says one fixed text, whatever it is asked."""
+
+    name, provider, offline = "quoting", "test", True
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def ask(self, prompt: Prompt, *, deadline_s: float, on_text: Callable[[str], None], cancelled: threading.Event) -> Reply:
+        return Reply(self._text, "ok")
+
+
+def answered(text: str) -> Answer[Judged]:
+    asked = make_prompt(id="fusion-slow.en", version="1", system="s", user="u", form="channel-1")
+    ((answer,),) = ask_side_by_side(
+        [Quoting(text)], [asked], reader({}), deadline_s=5, listener=Deaf(), cancelled=threading.Event()
+    )
+    return answer
+
+
+def test_a_reply_is_concluded_from_as_it_was_read_when_it_arrived():
+    answer = answered('{"views": []}')
+    assert heard(0, answer).judged is answer.parsed
+
+
+@pytest.mark.parametrize("text", ['<think>\udcff</think>{"views": []}', "I would rather talk about it."])
+def test_a_reply_that_the_ledger_keeps_otherwise_or_that_says_nothing_is_read_from_its_text(text: str):
+    assert heard(0, answered(text)).judged is None
