@@ -135,7 +135,7 @@ def today(snapshot: Snapshot, symbols: list[str], last_close: Series) -> Series:
 
     Only for a share with a bar of the session just before: over a gap the ratio would hold a day's move as well.
     """
-    daily = snapshot.bars.filter(pl.col("interval") == DAILY)
+    daily = snapshot.bars.select("symbol", "interval", "trading_day").filter(pl.col("interval") == DAILY)
     newest = daily["trading_day"].max()
     current = set(daily.filter(pl.col("trading_day") == newest)["symbol"])
     reference = {quote.symbol: quote.pre_close for quote in snapshot.quotes if snapshot.trading_day == quote.trading_day != newest}

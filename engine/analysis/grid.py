@@ -26,7 +26,7 @@ class Grid:
 
 def grid(bars: pl.DataFrame, interval: str, *, most: int = 0) -> Grid:
     """The bars of `interval` (snapshot.bars: sorted by symbol and time); of each share the newest `most`, 0 for all."""
-    rows = bars.filter(pl.col("interval") == interval)
+    rows = bars.select("symbol", "interval", "known_at", *COLUMNS).filter(pl.col("interval") == interval)
     if rows.is_empty():
         return Grid([], [], {}, [])
     runs = rows["symbol"].rle().struct.unnest()

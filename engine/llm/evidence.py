@@ -8,7 +8,7 @@ Nothing here changes what is proposed. An unverified number is for the record, f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -60,20 +60,34 @@ def check_evidence(decision: Decision, figures: Mapping[str, Mapping[str, str]],
     as a fraction or as a percentage; when it is the decision's own weight, confidence, stop or target; or when it is the window
     in a column's name ("20-day return"). `price_scale` is the price units of one (core/units.py).
     """
-    own = [Decimal(decision.target_weight_ppm) / PPM, Decimal(decision.confidence_ppm) / PPM]
-    own += [Decimal(price) / price_scale for price in (decision.stop_loss, decision.take_profit) if price]
+
+    def own() -> list[Decimal]:
+        shares, prices = (decision.target_weight_ppm, decision.confidence_ppm), (decision.stop_loss, decision.take_profit)
+        return _own(shares, prices, price_scale)
+
     return _checked(decision.instrument, decision.reasoning, decision.sources, own, figures)
 
 
 def check_view(view: ChannelView, figures: Mapping[str, Mapping[str, str]], *, price_scale: int) -> tuple[str, ...]:
     """What of a channel's view is not borne out, by the same measure: its strength, confidence and levels are its own."""
-    own = [Decimal(view.strength_ppm) / PPM, Decimal(view.confidence_ppm) / PPM]
-    own += [Decimal(price) / price_scale for price in (view.support, view.resistance) if price]
+
+    def own() -> list[Decimal]:
+        return _own((view.strength_ppm, view.confidence_ppm), (view.support, view.resistance), price_scale)
+
     return _checked(view.instrument, view.reasoning, view.evidence, own, figures).unborne
 
 
+def _own(shares_ppm: tuple[int, ...], prices: tuple[int, ...], price_scale: int) -> list[Decimal]:
+    """What a model itself proposes, as the numbers in which it would write of it."""
+    return [Decimal(share) / PPM for share in shares_ppm] + [Decimal(price) / price_scale for price in prices if price]
+
+
 def _checked(
-    instrument: str, reasoning: str, sources: Sequence[str], own: list[Decimal], figures: Mapping[str, Mapping[str, str]]
+    instrument: str,
+    reasoning: str,
+    sources: Sequence[str],
+    own: Callable[[], list[Decimal]],
+    figures: Mapping[str, Mapping[str, str]],
 ) -> Evidence:
     mine = figures.get(instrument, {})
     printed = set(mine.values())  # most numbers are quoted just as they stood there
@@ -83,8 +97,9 @@ def _checked(
     for text in _numbers(reasoning.replace(instrument, " ")):
         stands = text in printed or any(text.lstrip("+-−") in _windows(name) for name in mine)
         if not stands:
-            values = [value for value in map(_decimal, printed) if value is not None] if values is None else values
-            stands = _stands(text, [*values, *own])
+            if values is None:
+                values = [*(value for value in map(_decimal, printed) if value is not None), *own()]
+            stands = _stands(text, values)
         (verified if stands else unverified).append(text)
     unknown = tuple(source for source in sources if not _names_a_figure(source, figures))
     return Evidence(tuple(verified), tuple(unverified), unknown)
@@ -96,7 +111,7 @@ def _windows(column: str) -> frozenset[str]:
 
 
 def _numbers(text: str) -> Iterator[str]:
-    for match in _NUMBER.finditer(_COLUMN.sub(" ", text)):  # a column's name is not a number
+    for match in _NUMBER.finditer(_COLUMN.sub(" ", text) if "_" in text else text):  # a column's name is not a number
         yield match.group()
 
 

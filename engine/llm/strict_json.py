@@ -23,6 +23,7 @@ _STRING = re.compile(_ONE_STRING, re.DOTALL)
 _STRINGS_END = re.compile(rf'[^"]*+(?:{_ONE_STRING}[^"]*+)*+', re.DOTALL)
 """Every string of the text ends. Possessive throughout: nothing is looked at twice, so that no text takes quadratic time."""
 
+_EXPONENT = frozenset("eE")
 _BRACKETS = re.compile(r"[{}\[\]]")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["{}\[\]]', re.DOTALL)
 
@@ -116,6 +117,8 @@ def _constant(literal: str) -> Mark:
 def _number(literal: str) -> Decimal | Mark:
     if len(literal) > 40:
         return Mark(Unfit.NUMBER_RANGE, literal[:24])
+    if len(literal) <= MAX_DIGITS and _EXPONENT.isdisjoint(literal):
+        return Decimal(literal)  # nearly every number: too short to break a bound
     try:
         value = Decimal(literal)
     except InvalidOperation:  # an exponent beyond what Decimal itself can hold

@@ -108,7 +108,7 @@ def own_time() -> None:
         said = [(n, model, prompt.form, answer(prompt)) for n, prompt in enumerate(asked) for model in ("a", "b")]
         replies = [Heard(n, model, text, True, "ok", read(form, text)) for n, model, form, text in said]
         made = conclude(*basis, replies, shown)
-        steps = {
+        steps: dict[str, Callable[[], object]] = {
             "features and candidates": partial(analyze, snapshot, mandate, account, DAY - timedelta(days=1)),
             "channels": partial(showing, *basis),
             f"{len(asked)} prompt(s)": partial(questions, *basis, shown=shown),
