@@ -19,16 +19,13 @@ from pathlib import Path
 
 from engine.core.errors import KanpanError
 from engine.core.journal import (
-    AlertAcknowledged,
-    CommandDone,
-    CommandQueued,
     PauseMoved,
     Record,
     TradingState,
     TradingStateMoved,
 )
 from engine.core.order import Order
-from engine.core.person import OrderAnswered
+from engine.core.person import AlertAcknowledged, CommandDone, CommandQueued, OrderAnswered
 from engine.core.text import safe_text
 from engine.cycle import Runner
 from engine.cycle.confirming import answer

@@ -18,9 +18,7 @@ from engine.core.instrument import Instrument
 from engine.core.journal import (
     ENDINGS,
     Adjusted,
-    AlertAcknowledged,
     AlertRaised,
-    CommandDone,
     CycleClaimed,
     CycleMoved,
     DecisionsMade,
@@ -39,7 +37,7 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.market import Quote
-from engine.core.person import AlertDelivered, AlertUndelivered, ConfirmAsked, OrderAnswered
+from engine.core.person import AlertAcknowledged, AlertDelivered, AlertUndelivered, CommandDone, ConfirmAsked, OrderAnswered
 from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, from_units, plain

@@ -15,7 +15,8 @@ from engine.config.shadow import MARK
 from engine.core.clock import SystemClock
 from engine.core.errors import AlreadyRunning, ConfigError, KanpanError, OutsideError
 from engine.core.ids import content_hash
-from engine.core.journal import CommandDone, CommandQueued, Record
+from engine.core.journal import Record
+from engine.core.person import CommandDone, CommandQueued
 from engine.halting import halt_file, lift
 from engine.reports import (
     account_record,

@@ -14,7 +14,15 @@ from enum import StrEnum
 
 from engine.core.decision import Decision, Verdict
 from engine.core.order import Fill, Order, OrderStatus
-from engine.core.person import AlertDelivered, AlertUndelivered, ConfirmAsked, OrderAnswered
+from engine.core.person import (
+    AlertAcknowledged,
+    AlertDelivered,
+    AlertUndelivered,
+    CommandDone,
+    CommandQueued,
+    ConfirmAsked,
+    OrderAnswered,
+)
 from engine.core.strategy import StrategyJudged, StrategyProposed
 
 
@@ -319,14 +327,6 @@ class AlertRaised:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertAcknowledged:
-    """A person has seen it."""
-
-    alert_id: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
 class TradingStateMoved:
     """ACTIVE, REDUCING or HALTED, why and by whom (`person` or `rule:NAME`)."""
 
@@ -343,25 +343,6 @@ class PauseMoved:
     desk: str
     paused: bool
     by: str
-
-
-@dataclass(frozen=True, slots=True)
-class CommandQueued:
-    """A person asks the engine for something, through the one queue every console and process uses."""
-
-    command_id: str
-    verb: str
-    desk: str
-    argument: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class CommandDone:
-    """The engine's answer to a command: `done`, or a refusal code."""
-
-    command_id: str
-    outcome: str
 
 
 @dataclass(frozen=True, slots=True)

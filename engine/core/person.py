@@ -1,4 +1,4 @@
-"""What passes between the engine and a person: alerts that reached somebody, orders that waited for a yes, and the answers."""
+"""What passes between the engine and a person: alerts and how they arrived, orders that waited for a yes, answers, commands."""
 
 from __future__ import annotations
 
@@ -70,3 +70,30 @@ class AlertUndelivered:
     channel: str
     reason: str
     waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertAcknowledged:
+    """A person has seen it."""
+
+    alert_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandQueued:
+    """A person asks the engine for something, through the one queue every console and process uses."""
+
+    command_id: str
+    verb: str
+    desk: str
+    argument: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDone:
+    """The engine's answer to a command: `done`, or a refusal code."""
+
+    command_id: str
+    outcome: str

@@ -15,7 +15,6 @@ from engine.core.ids import content_hash
 from engine.core.journal import (
     Adjusted,
     AlertRaised,
-    CommandQueued,
     ConfigRecorded,
     CycleState,
     DecisionsMade,
@@ -28,7 +27,7 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
-from engine.core.person import ConfirmAsked, OrderAnswered
+from engine.core.person import CommandQueued, ConfirmAsked, OrderAnswered
 from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.store import views
 from engine.store.codec import decode, stamp

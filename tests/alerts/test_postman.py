@@ -15,8 +15,8 @@ from engine.alerts import ChannelFailed, Postman, RoutingPolicy, open_channels, 
 from engine.alerts.channels import Channel, LogChannel
 from engine.core.clock import SimulatedClock, SystemClock
 from engine.core.errors import ConfigError
-from engine.core.journal import AlertAcknowledged, AlertRaised, DeskOpened, Posting, Record, Severity
-from engine.core.person import AlertDelivered, AlertUndelivered
+from engine.core.journal import AlertRaised, DeskOpened, Posting, Record, Severity
+from engine.core.person import AlertAcknowledged, AlertDelivered, AlertUndelivered
 from engine.store import Ledger
 from tests.alerts.mailboxes import Hook, Mailbox, listening, text_of
 

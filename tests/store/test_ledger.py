@@ -15,10 +15,7 @@ from ledger_stories import CASH, DAY, DESK, START, Story, Ticking, cycle_commits
 from engine.core.errors import AlreadyRunning, IllegalTransition, LedgerError
 from engine.core.ids import content_hash
 from engine.core.journal import (
-    AlertAcknowledged,
     AlertRaised,
-    CommandDone,
-    CommandQueued,
     ConfigRecorded,
     CycleState,
     Noted,
@@ -27,6 +24,7 @@ from engine.core.journal import (
     TradingState,
     TradingStateMoved,
 )
+from engine.core.person import AlertAcknowledged, CommandDone, CommandQueued
 from engine.store import Ledger, books
 
 

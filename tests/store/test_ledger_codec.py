@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import LedgerError
-from engine.core.journal import AlertAcknowledged, Noted, Posting, Record
+from engine.core.journal import Noted, Posting, Record
+from engine.core.person import AlertAcknowledged
 from engine.store.codec import KINDS, decode, encode, stamp
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)

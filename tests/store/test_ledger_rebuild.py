@@ -17,10 +17,7 @@ from engine.core.errors import LedgerError
 from engine.core.journal import (
     CYCLE_TRANSITIONS,
     Adjusted,
-    AlertAcknowledged,
     AlertRaised,
-    CommandDone,
-    CommandQueued,
     ConfigRecorded,
     CycleState,
     Filled,
@@ -36,6 +33,7 @@ from engine.core.journal import (
     TradingStateMoved,
 )
 from engine.core.order import TRANSITIONS, Fees, OrderStatus, Side
+from engine.core.person import AlertAcknowledged, CommandDone, CommandQueued
 from engine.store import Ledger, books, check, rebuild
 from engine.store.codec import decode, encode
 from engine.store.connect import DATABASE

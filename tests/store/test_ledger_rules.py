@@ -15,9 +15,6 @@ from engine.core.errors import IllegalTransition, KanpanError, LedgerError
 from engine.core.journal import (
     CYCLE_TRANSITIONS,
     Adjusted,
-    AlertAcknowledged,
-    CommandDone,
-    CommandQueued,
     CycleState,
     DecisionsMade,
     Filled,
@@ -33,6 +30,7 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.order import TRANSITIONS, OrderStatus
+from engine.core.person import AlertAcknowledged, CommandDone, CommandQueued
 from engine.store import Ledger
 from engine.store.connect import DATABASE, writer
 from engine.store.rebuild import fingerprint
