@@ -15,13 +15,13 @@ from engine.core.clock import SystemClock
 from engine.core.errors import AlreadyRunning, ConfigError, KanpanError
 from engine.core.ids import content_hash
 from engine.cycle import Desk
-from engine.engine import Engine
 from engine.feeds.replay import ReplayTape
 from engine.reports.record import cycle_record
 from engine.reports.worth import what_risk_was_worth, worth_record
 from engine.store import Books, books
 from engine.store.bars import BarStore
 from engine.store.sample import sample_dir
+from tui.building import build_engine
 from tui.past import recorded_mandate
 from tui.table import document, table
 from tui.verbs import desk_of, print_line
@@ -80,16 +80,7 @@ def _flatten(desk: str, settings: Settings) -> int:
     with books(settings.home) as view:
         before = _latest(view, desk)
     clock = SystemClock()
-    engine = Engine(
-        settings.config,
-        settings.home,
-        clock=clock,
-        environ=settings.environ,
-        language=settings.language,
-        speed=0.0,
-        cycles=0,
-        only=desk,
-    )
+    engine = build_engine(settings, speed=0.0, cycles=0, only=desk)
     try:
         engine.start(Desk.flatten_next)
     except AlreadyRunning:

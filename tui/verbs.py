@@ -218,23 +218,14 @@ def print_cycle(record: Json, *, as_json: bool) -> None:
 def _cycle(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run the desk's next cycle now, to the point where its orders have filled or expired."""
     from engine.cycle import Desk
-    from engine.engine import Engine
+    from tui.building import build_engine
     from tui.headless import Signals
 
     desk = desk_of(arguments, settings)
     before = _last_cycle(settings, desk)
     signals = Signals()
     signals.install(hangup=True)
-    engine = Engine(
-        settings.config,
-        settings.home,
-        clock=SystemClock(),
-        environ=settings.environ,
-        language=settings.language,
-        speed=0.0,
-        cycles=1,
-        only=desk,
-    )
+    engine = build_engine(settings, speed=0.0, cycles=1, only=desk)
     none_left = threading.Event()
 
     def now(worker: Desk) -> None:
