@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.backtest import try_strategy
+from engine.board import DeskFace
 from engine.building import Closer, build_panel, build_purse, build_tape, mandate_of
 from engine.commands import Commands
 from engine.config import Config, DeskConfig
@@ -28,7 +29,7 @@ from engine.cycle.wall import WallRunner
 from engine.feeds.tape import Tape
 from engine.halting import halted_by_file
 from engine.llm import PromptLibrary
-from engine.publish import DeskFace, Publisher
+from engine.publish import Publisher
 from engine.retention import cut_offs, let_go
 from engine.shadows import Shadows, Supplies
 from engine.state import State

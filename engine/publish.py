@@ -5,16 +5,14 @@ desk thread ──recorded/quoted/turned/streamed──► Publisher ──put�
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
-from engine.brokers import PaperBroker
+from engine.board import Board, DeskFace
 from engine.core.account import Account
 from engine.core.clock import Clock
 from engine.core.decision import VerdictResult
-from engine.core.instrument import Instrument
 from engine.core.journal import (
     ENDINGS,
     Adjusted,
@@ -40,39 +38,20 @@ from engine.core.market import Quote
 from engine.core.person import AlertAcknowledged, AlertDelivered, AlertUndelivered, CommandDone, ConfirmAsked, OrderAnswered
 from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.core.text import safe_text
-from engine.core.units import PPM, UNITS, Market, from_units, plain
+from engine.core.units import PPM, UNITS, from_units, plain
 from engine.exchange import calendar
 from engine.feeds.tape import SessionEvent
-from engine.proposals import proposal_row
-from engine.rows import decision_rows, filled_row, model_row, order_row, position_row, quote_row, shown_age, strategy_told
+from engine.publish_models import ModelsTopic
+from engine.publish_orders import OrdersTopic
+from engine.rows import decision_rows, position_row, quote_row, shown_age, strategy_told
 from engine.state import (
     AlertRow,
     DecisionRow,
     EquityPoint,
-    EventRow,
-    OrderRow,
     State,
     StatusView,
 )
 from engine.store import Entry, EquityMark, Ledger
-
-REPLY_SHOWN = 20_000
-PROMPTS_KEPT = 32
-"""Prompts of a desk whose calls may still have to be shown: a cycle has a few, however many models it asks."""
-
-
-@dataclass(slots=True)
-class DeskFace:
-    """What the publisher must know of a desk to word its rows; filled by the engine before the desk starts."""
-
-    desk: str
-    market: Market
-    instruments: Mapping[str, Instrument]
-    broker: PaperBroker
-    source: str
-    replay: bool
-    offline: Mapping[str, bool]
-    prompts: dict[str, str] = field(default_factory=dict)
 
 
 class Publisher:
@@ -81,15 +60,13 @@ class Publisher:
     def __init__(self, state: State, wall: Clock) -> None:
         self._state = state
         self._wall = wall
+        self._board = Board(state, wall)
+        self._lock = self._board.lock
+        self._orders = OrdersTopic(self._board)
+        self._models = ModelsTopic(self._board)
         self._faces: dict[str, DeskFace] = {}
-        self._lock = threading.RLock()
-        self._status: dict[str, StatusView] = {}
         self._day_start: dict[str, int] = {}
-        self._orders: dict[str, OrderRow] = {}
-        self._filled: dict[str, tuple[int, int, int]] = {}
-        self._events = 0
         self._cycles: dict[str, int] = {}
-        self._spent: dict[str, tuple[float, int]] = {}
         self._alerts: dict[str, AlertRow] = {}
 
     def attach(self, face: DeskFace, *, cycles: int, equity: int, day_start: int) -> None:
@@ -98,7 +75,7 @@ class Publisher:
         self._faces[face.desk] = face
         self._cycles[face.desk] = cycles
         self._day_start[face.desk] = day_start
-        self._status[face.desk] = StatusView(
+        status = StatusView(
             desk=face.desk,
             market=face.market.value,
             currency=units.currency,
@@ -108,21 +85,15 @@ class Publisher:
             equity=plain(equity, units.money),
             offline_model=any(face.offline.values()),
         )
-        self._put_status(face.desk)
+        self._board.open(status)
 
     def status(self, desk: str, **changes: object) -> None:
         """Change fields of a desk's status row."""
-        with self._lock:
-            self._status[desk] = replace(self._status[desk], **changes)  # type: ignore[arg-type]
-            self._put_status(desk)
+        self._board.status(desk, **changes)
 
     def event(self, desk: str, code: str, *params: tuple[str, str], at: datetime | None = None) -> None:
-        """One line of the log: a code with parameters, made safe here once for every face."""
-        with self._lock:
-            self._events += 1
-            safe = tuple((name, safe_text(value, limit=400, one_line=True)) for name, value in params)
-            when = at or self._status.get(desk, StatusView()).now or self._wall.now()
-            self._state.events.put([(str(self._events), EventRow(self._events, when, desk, code, safe))])
+        """One line of the log: a code with parameters."""
+        self._board.event(desk, code, *params, at=at)
 
     def alert(self, desk: str, severity: Severity, code: str, *params: tuple[str, str]) -> None:
         """An alert that the ledger may not be able to keep any more; it is shown all the same."""
@@ -145,15 +116,9 @@ class Publisher:
                     self._faces[desk].prompts[record.prompt_hash] = books.blob(record.prompt_hash) or ""
                 self._one(desk, record)
                 if isinstance(record, ModelReplied) and record.reply_hash:
-                    self._show_reply(record, books.blob(record.reply_hash) or "")
+                    self._models.restored(record, books.blob(record.reply_hash) or "")
         self._cycles[desk], self._day_start[desk] = cycles, day_start
         self.status(desk, cycle_number=cycles)
-
-    def _show_reply(self, record: ModelReplied, text: str) -> None:
-        key = f"{record.cycle_id}#{record.call}"
-        row = self._state.models.view().rows.get(key)
-        if row is not None:
-            self._state.models.put([(key, replace(row, reply=safe_text(text)))])
 
     # -- Observer ---------------------------------------------------------------------------------------------------------
 
@@ -188,19 +153,12 @@ class Publisher:
 
     def asking(self, desk: str, prompt_hash: str, text: str) -> None:
         """A prompt is about to leave: kept for the records of all whom it is put to."""
-        prompts = self._faces[desk].prompts
         with self._lock:  # each model of a panel asks in a thread of its own
-            while len(prompts) >= PROMPTS_KEPT:
-                prompts.pop(next(iter(prompts)))
-            prompts[prompt_hash] = text
+            self._models.asking(self._faces[desk], prompt_hash, text)
 
     def streamed(self, desk: str, cycle_id: str, call: int, text: str) -> None:
         """A piece of a reply: the model row grows."""
-        key = f"{cycle_id}#{call}"
-        row = self._state.models.view().rows.get(key)
-        if row is not None and row.streaming and len(row.reply) < REPLY_SHOWN:
-            self._state.models.put([(key, replace(row, reply=row.reply + safe_text(text)))])
-            self._state.edge("streaming")
+        self._models.streamed(cycle_id, call, text)
 
     def recorded(self, desk: str, records: Sequence[Record]) -> None:
         """Durable facts: each becomes rows and, where a person would want to hear of it, an event."""
@@ -225,9 +183,9 @@ class Publisher:
                 if record.stale:
                     self.event(desk, "DATA_STALE", ("symbols", ", ".join(record.stale)))
             case ModelAsked():
-                self._asked(face, record)
+                self._models.asked(face, record)
             case ModelReplied():
-                self._replied(face, record)
+                self._models.replied(face, record)
             case StrategyProposed() | StrategyJudged():
                 self.event(desk, *strategy_told(record))
             case DecisionsMade():
@@ -235,17 +193,17 @@ class Publisher:
             case VerdictsGiven():
                 self._ruled(record)
             case OrderCreated():
-                self._order_created(face, record)
+                self._orders.created(face, record)
             case OrderMoved():
-                self._order_moved(face, record.order_id, record.status.value, record.code)
+                self._orders.moved(face, record.order_id, record.status.value, record.code)
             case ConfirmAsked():
-                self._proposed(face, record)
+                self._orders.proposed(face, record)
             case OrderAnswered():
-                self._withdraw(record.order_id)
+                self._orders.withdraw(record.order_id)
                 said = (("order", record.order_id), ("answer", record.answer.value), ("by", record.by))
                 self.event(desk, "ORDER_ANSWERED", *said)
             case Filled():
-                self._filled_one(face, record)
+                self._orders.filled(face, record)
             case Adjusted():
                 self._adjusted(face, record)
             case Marked():
@@ -281,45 +239,6 @@ class Publisher:
         else:
             self.event(desk, "CYCLE_STATE", ("cycle", record.cycle_id), ("state", record.state.value))
 
-    def _asked(self, face: DeskFace, record: ModelAsked) -> None:
-        prompt = safe_text(face.prompts.get(record.prompt_hash, ""))
-        row = model_row(record, self._now(face.desk), prompt, offline=face.offline.get(record.model, False))
-        self._state.models.put([(row.key, row)])
-        self._state.edge("streaming")
-
-    def _replied(self, face: DeskFace, record: ModelReplied) -> None:
-        key = f"{record.cycle_id}#{record.call}"
-        row = self._state.models.view().rows.get(key)
-        if row is not None:
-            row = replace(
-                row,
-                outcome=record.outcome,
-                latency_ms=record.latency_ms,
-                tokens_in=record.tokens_in,
-                tokens_out=record.tokens_out,
-                cost=record.cost,
-                currency=record.currency,
-                streaming=False,
-                reply=row.reply or safe_text(record.detail),
-            )
-            self._state.models.put([(key, row)])
-        cost, tokens = self._spent.get(face.desk, (0.0, 0))
-        cost, tokens = cost + float(record.cost or 0), tokens + record.tokens_in + record.tokens_out
-        self._spent[face.desk] = cost, tokens
-        self.status(face.desk, model_cost=f"{cost:.4f}", model_cost_currency=record.currency, tokens=tokens)
-        code = "MODEL_REPLIED" if record.outcome in {"ok", "recovered", "repaired"} else "MODEL_ABSTAINED"
-        self.event(
-            face.desk,
-            code,
-            ("model", record.model),
-            ("outcome", record.outcome),
-            ("reason", record.detail or record.outcome),
-            ("latency_ms", str(record.latency_ms)),
-            ("tokens_in", str(record.tokens_in)),
-            ("tokens_out", str(record.tokens_out)),
-            ("cost", f"{record.cost} {record.currency}".strip()),
-        )
-
     def _decided(self, face: DeskFace, record: DecisionsMade) -> None:
         rows = [(row.key, row) for row in decision_rows(record, face.instruments)]
         self._state.decisions.put(rows)
@@ -344,63 +263,6 @@ class Publisher:
                 seen = (("code", verdict.code), ("observed", verdict.observed), ("limit", verdict.limit))
                 self.event(record.desk, "RISK_DENY", *about, *seen)
         self._state.decisions.put(worst.items())
-
-    def _order_created(self, face: DeskFace, record: OrderCreated) -> None:
-        order = record.order
-        self._orders[order.order_id] = order_row(order, face.instruments[order.instrument])
-        self._state.orders.put([(order.order_id, self._orders[order.order_id])])
-
-    def _proposed(self, face: DeskFace, record: ConfirmAsked) -> None:
-        rows, decisions = [], self._state.decisions.view().rows
-        for proposed in record.orders:
-            order = self._orders.get(proposed.order_id)
-            if order is not None:
-                decision = decisions.get(f"{record.cycle_id}/{order.symbol}")
-                row = proposal_row(record, proposed, order, decision, face.instruments[order.symbol])
-                rows.append((row.order_id, row))
-        self._state.proposals.put(rows)
-        self.event(face.desk, "ORDERS_WAIT", ("count", str(len(rows))), ("until", record.until.isoformat(timespec="seconds")))
-        self._state.edge("order")
-
-    def _withdraw(self, order_id: str) -> None:
-        waiting = self._state.proposals.view().rows
-        if order_id in waiting:
-            self._state.proposals.replace((key, row) for key, row in waiting.items() if key != order_id)
-
-    def _order_moved(self, face: DeskFace, order_id: str, status: str, code: str) -> None:
-        self._withdraw(order_id)
-        row = self._orders.get(order_id)
-        if row is None:
-            return
-        row = self._orders[order_id] = replace(row, status=status, code=code)
-        self._state.orders.put([(order_id, row)])
-        self._state.edge("order")
-        if status not in {"submitted"}:
-            about = (("order", order_id), ("instrument", row.symbol), ("side", row.side), ("quantity", row.quantity))
-            self.event(face.desk, "ORDER", *about, ("limit", row.limit_price), ("status", status), ("code", code))
-
-    def _filled_one(self, face: DeskFace, record: Filled) -> None:
-        fill, units = record.fill, face.instruments[record.fill.instrument].units
-        quantity, notional, fees = self._filled.get(fill.order_id, (0, 0, 0))
-        quantity, notional, fees = quantity + fill.quantity, notional + fill.notional, fees + fill.fees.total
-        self._filled[fill.order_id] = quantity, notional, fees
-        row = self._orders.get(fill.order_id)
-        if row is not None:
-            row = filled_row(row, record.status.value, quantity, notional, fees, units)
-            self._orders[fill.order_id] = row
-            self._state.orders.put([(fill.order_id, row)])
-        self.event(
-            face.desk,
-            "FILL",
-            ("order", fill.order_id),
-            ("instrument", fill.instrument),
-            ("side", fill.side.value),
-            ("quantity", plain(fill.quantity, units.quantity, places=0)),
-            ("price", plain(fill.price, units.price)),
-            ("fees", plain(fill.fees.total, units.money)),
-            at=fill.at,
-        )
-        self._state.edge("order")
 
     def _adjusted(self, face: DeskFace, record: Adjusted) -> None:
         cash = sum(posting.amount for posting in record.postings if posting.account == "cash")
@@ -447,7 +309,7 @@ class Publisher:
         known = self._alerts.get(record.alert_id)
         count = known.count + 1 if known else 1
         severity = record.severity.value
-        row = AlertRow(record.alert_id, self._now(desk), severity, record.code, params, record.cycle_id, False, count)
+        row = AlertRow(record.alert_id, self._board.now(desk), severity, record.code, params, record.cycle_id, False, count)
         self._alerts[record.alert_id] = row
         self._state.alerts.put([(record.alert_id, row)])
         self._state.edge("alert")
@@ -455,16 +317,10 @@ class Publisher:
     # -- rows -------------------------------------------------------------------------------------------------------------
 
     def _positions(self, face: DeskFace) -> None:
-        account, day = face.broker.account(), self._status[face.desk].trading_day
+        account, day = face.broker.account(), self._board.trading_day(face.desk)
         held = sorted(account.positions)
         rows = [(name, position_row(face.instruments[name], account, face.broker.last_price(name), day)) for name in held]
         self._state.positions.replace(rows)
-
-    def _now(self, desk: str) -> datetime:
-        return self._status[desk].now or self._wall.now()
-
-    def _put_status(self, desk: str) -> None:
-        self._state.status.put([(desk, self._status[desk])])
 
 
 def _desk_of(record: Record) -> str:
