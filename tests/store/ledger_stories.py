@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from engine.core import ids
 from engine.core.decision import Decision, Intent, Verdict, VerdictResult
@@ -20,6 +21,7 @@ from engine.core.journal import (
     Marked,
     ModelAsked,
     ModelReplied,
+    Noted,
     OrderCreated,
     OrderMoved,
     Posting,
@@ -28,6 +30,7 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
+from engine.store import Ledger, check
 
 DESK = "demo"
 DAY = date(2020, 3, 2)
@@ -49,6 +52,21 @@ class Ticking:
 def opened(desk: str = DESK, cash: int = CASH) -> DeskOpened:
     """The desk's first entry."""
     return DeskOpened(desk, "ashare", "CNY", cash, (Posting("cash", cash), Posting("capital", -cash)))
+
+
+def begun(home: Path, notes: int = 0) -> None:
+    """A closed ledger with a desk and some notes."""
+    with Ledger.open(home, clock=Ticking()) as ledger:
+        ledger.write([opened(cash=CASH * 1_000)], key="desk")
+        for n in range(notes):
+            ledger.write([Noted(DESK, f"N{n}")])
+
+
+def sound(home: Path) -> None:
+    """Nothing to complain about, and the ledger takes new entries."""
+    assert [finding for finding in check(home) if not finding.ok] == []
+    with Ledger.open(home, clock=Ticking()) as ledger:
+        ledger.write([Noted(DESK, "ALIVE")])
 
 
 @dataclass

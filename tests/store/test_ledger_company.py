@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledger_stories import CASH, DESK, Story, Ticking, cycle_commits, opened
+from ledger_stories import CASH, DESK, Story, Ticking, begun, cycle_commits, sound
 
 from engine.core.errors import AlreadyRunning, LedgerError
 from engine.core.journal import Noted
-from engine.store import Ledger, check, connect
+from engine.store import Ledger, connect
 from engine.store.connect import DATABASE
 from engine.store.migrations import Migration, migrate
 from engine.store.rebuild import fingerprint
@@ -26,21 +26,6 @@ from engine.store.rebuild import fingerprint
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
-
-
-def begun(home: Path, notes: int = 0) -> None:
-    """A closed ledger with a desk and some notes."""
-    with Ledger.open(home, clock=Ticking()) as ledger:
-        ledger.write([opened(cash=CASH * 1_000)], key="desk")
-        for n in range(notes):
-            ledger.write([Noted(DESK, f"N{n}")])
-
-
-def sound(home: Path) -> None:
-    """Nothing to complain about, and the ledger takes new entries."""
-    assert [finding for finding in check(home) if not finding.ok] == []
-    with Ledger.open(home, clock=Ticking()) as ledger:
-        ledger.write([Noted(DESK, "ALIVE")])
 
 
 @pytest.fixture

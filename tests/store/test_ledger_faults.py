@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ledger_stories import CASH, DESK, Story, Ticking, cycle_commits, opened
+from ledger_stories import CASH, DESK, Story, Ticking, begun, cycle_commits, opened, sound
 
 from engine.core.errors import LedgerError
 from engine.core.journal import Noted
@@ -27,21 +27,6 @@ WAL = f"{DATABASE}-wal"
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
-
-
-def begun(home: Path, notes: int = 0) -> None:
-    """A closed ledger with a desk and some notes."""
-    with Ledger.open(home, clock=Ticking()) as ledger:
-        ledger.write([opened(cash=CASH * 1_000)], key="desk")
-        for n in range(notes):
-            ledger.write([Noted(DESK, f"N{n}")])
-
-
-def sound(home: Path) -> None:
-    """Nothing to complain about, and the ledger takes new entries."""
-    assert [finding for finding in check(home) if not finding.ok] == []
-    with Ledger.open(home, clock=Ticking()) as ledger:
-        ledger.write([Noted(DESK, "ALIVE")])
 
 
 # Rolled back, cut off, replaced ------------------------------------------------------------------------------------------------
@@ -218,7 +203,7 @@ FULL = """
 import os, resource, sys
 from pathlib import Path
 sys.path[:0] = {paths!r}
-from ledger_stories import CASH, DESK, Story, Ticking, cycle_commits, opened
+from ledger_stories import CASH, DESK, Story, Ticking, begun, cycle_commits, opened, sound
 from engine.core.errors import LedgerError
 from engine.store import Ledger
 
