@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
 
 LISTS = "lists"
 FEEDS = {Market.ASHARE: ("eastmoney", "tencent", "sina"), Market.US: ("yahoo",), Market.CRYPTO: ("binance",)}
+SUFFIXES = {**dict.fromkeys(("SH", "SZ", "BJ"), Market.ASHARE), "US": Market.US, "BINANCE": Market.CRYPTO}
+"""What a symbol ends in says its market; one without a suffix says none."""
 DAILY_HISTORY, MINUTE_HISTORY = timedelta(days=400), timedelta(days=30)
 CONTEXT = timedelta(days=15)
 """Days asked for before the first: a source tells the reference price of a day by the close before it. No holiday is longer."""
@@ -59,8 +60,8 @@ def sync(arguments: argparse.Namespace, settings: Settings) -> int:
     store = MarketStore.open(settings.home, market)
     now = SystemClock().now()
     store.tidy()
-    resolve = stand_ins(os.environ.get(VARIABLE, ""))
-    with contextlib.closing(Fetcher(settings.config.feeds.settings(os.environ), resolve=resolve)) as fetcher:
+    resolve = stand_ins(settings.environ.get(VARIABLE, ""))
+    with contextlib.closing(Fetcher(settings.config.feeds.settings(settings.environ), resolve=resolve)) as fetcher:
         ladder = build_ladder(market, feed, fetcher, lists=settings.home / LISTS, sample=sample_dir())
         if what == "bars":
             return _bars(arguments, settings, store, ladder, now)
@@ -73,9 +74,17 @@ def sync(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _market(arguments: argparse.Namespace) -> Market:
+    """The market that was named, else the one that every symbol names by its suffix. Raises ConfigError."""
     if arguments.market:
         return Market(arguments.market)
-    raise ConfigError("data sync: say which market with --market ashare, us or crypto")
+    names = [text.strip().upper() for text in (arguments.symbols or "").split(",") if text.strip()]
+    said = {SUFFIXES.get(name.rpartition(".")[2]) if "." in name else None for name in names}
+    if len(said - {None}) > 1:
+        raise ConfigError("data sync: symbols of one market at a time")
+    market = said.pop() if len(said) == 1 else None
+    if market is None:
+        raise ConfigError("data sync: say which market with --market ashare, us or crypto, or with symbols such as 600519.SH")
+    return market
 
 
 def _symbols(arguments: argparse.Namespace, store: MarketStore, now: datetime) -> list[str]:

@@ -79,6 +79,9 @@ def test_import_then_list_then_check(run: Run, tmp_path: Path, file: Path) -> No
         (("data", "import", "x.csv", "--market", "ashare", "--map", "close"), 2, "write FIELD=HEADER"),
         (("data", "sync", "everything", "--market", "us"), 2, "one of calendars, bars"),
         (("data", "sync"), 2, "say which market"),
+        (("data", "sync", "--symbols", "AAPL"), 2, "say which market"),
+        (("data", "sync", "--symbols", "AAPL.US,BTCUSDT"), 2, "say which market"),
+        (("data", "sync", "--symbols", "600519.SH,AAPL.US"), 2, "symbols of one market at a time"),
         (("data", "sync", "--market", "crypto"), 2, "knows no names yet"),
         (("data", "sync", "--market", "crypto", "--symbols", "?"), 2, "is no symbol of crypto"),
         (("data", "sync", "--market", "crypto", "--symbols", "BTCUSDT", "--from", "soon"), 2, "soon is no date"),
@@ -115,3 +118,40 @@ def test_sync_asks_for_whatever_the_store_knows_to_be_listed(run: Run, file: Pat
     finally:
         server.close()
     assert done["failed"] == 1 and done["faults"][0].startswith("600000.SH")
+
+
+@pytest.mark.parametrize(
+    ("symbols", "asked"),
+    [
+        ("600519.SH,000001.SZ,920527.BJ", "qt.gtimg.cn proxy.finance.qq.com push2his.eastmoney.com hq.sinajs.cn"),
+        ("aapl.us", "query1.finance.yahoo.com"),
+        ("BTCUSDT.BINANCE", "api.binance.com data-api.binance.vision"),
+    ],
+)
+def test_symbols_say_their_market(run: Run, monkeypatch: pytest.MonkeyPatch, symbols: str, asked: str) -> None:
+    server = FeedServer()
+    server.set(ANY, status(403))
+    monkeypatch.setenv("KANPAN_FEED_HOSTS", server.base_url)
+    try:
+        (done,) = answer(run, "data", "sync", "bars", "--symbols", symbols, code=3)
+    finally:
+        server.close()
+    names = symbols.upper().split(",")
+    assert done["failed"] == len(names) and all(any(line.startswith(name) for line in done["faults"]) for name in names)
+    assert {seen.host for seen in server.seen} & set(asked.split())
+
+
+def test_sync_reads_the_env_file_beside_the_configuration(run: Run, tmp_path: Path) -> None:
+    server = FeedServer()
+    server.set(ANY, status(403))
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "kanpan.toml").write_text('[feeds]\nem_cookie = "env:BROWSER"\n', encoding="utf-8")
+    (home / ".env").write_text(f"BROWSER=who=me\nKANPAN_FEED_HOSTS={server.base_url}\n", encoding="utf-8")
+    try:
+        answer(run, "data", "sync", "bars", "--symbols", "600519.SH", "--feed", "eastmoney", code=3)
+    finally:
+        server.close()
+    assert {seen.host.rpartition(".eastmoney")[2] for seen in server.seen} == {".com"}, (
+        "neither the cookie nor the stand-in is missing"
+    )
