@@ -78,6 +78,8 @@ class Printer:
 
     def _line(self, row: EventRow) -> str:
         if self._as_json:
-            record = {"number": row.number, "at": row.at.isoformat(), "desk": row.desk, "code": row.code, **dict(row.params)}
+            # An order's or a verdict's own code says why; under its own name it would hide what happened.
+            params = {"reason" if name == "code" else name: value for name, value in row.params}
+            record = {"number": row.number, "at": row.at.isoformat(), "desk": row.desk, "code": row.code, **params}
             return json.dumps(record, ensure_ascii=False)
         return f"{row.at.astimezone():%Y-%m-%d %H:%M:%S} {row.desk} {self._words.code(row.code, row.params)}"

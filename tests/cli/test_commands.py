@@ -30,6 +30,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     events = [json.loads(line) for line in result.stdout.splitlines()]
     assert [event["number"] for event in events] == sorted({event["number"] for event in events})
     assert [event["code"] for event in events].count("CYCLE_STARTED") == 6
+    assert {"ORDER", "FILL"} <= {event["code"] for event in events}, "an order's own code hides no event's"
     assert result.stderr == ""
     return home
 
