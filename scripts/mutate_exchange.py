@@ -36,7 +36,7 @@ TESTS = {
     "auction": ["auction"],
     "boards": ["boards_and_lots", "vectors", "oracle"],
     "booking": ["booking", "corporate", "perps", "conservation"],
-    "calendar": ["calendar", "calendar_sync", "oracle"],
+    "calendar": ["calendar_bounds", "calendar", "calendar_sync", "oracle"],
     "calendar_sync": ["calendar_sync"],
     "contracts": ["perps"],
     "corporate": ["corporate", "real_dividends", "conservation"],
