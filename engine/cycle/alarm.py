@@ -38,7 +38,6 @@ class Alarm:
         """Begin to ring."""
         self._scheduler.add_listener(self._failed, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         job = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
-        self._scheduler.add_job(self._ring, id="first")  # at once, so that every thread there will be is there from the start
         self._scheduler.add_job(self._ring, "interval", seconds=self._every_s, id="heartbeat", **job)
         self._scheduler.start()
 

@@ -26,6 +26,7 @@ from engine.store import books
 
 HOURS_A_SESSION = 4
 PAUSE = 0.04  # seconds; a model call's thread lives less, so no two readings in a row see the same one
+BEGIN_S = 2.0  # by then the heartbeat, which beats once a second, has the thread it will keep
 FIRST, LAST = date(2020, 2, 4), date(2020, 6, 16)
 
 
@@ -87,6 +88,7 @@ def soak(hours: int, schedule: str) -> list[Reading]:
         engine = Engine(Config(desk={"demo": desk}), home, clock=SystemClock(), environ={}, speed=0.0)
         engine.start()
         try:
+            engine.drained.wait(BEGIN_S)
             closes = 0
             while closes < sessions and not engine.drained.wait(PAUSE):
                 with books(home) as view:
