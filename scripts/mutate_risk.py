@@ -39,8 +39,8 @@ def _row(rule: str, scope: str, entries: str, check: str) -> Mutant:
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    _row("halt_file", "desk", "False", "gates.halt_file"),
-    _row("trading_state", "desk", "False", "gates.trading_state"),
+    _row("halt_file", "desk", "False", "gates.halt_file, once=True"),
+    _row("trading_state", "desk", "False", "gates.trading_state, once=True"),
     Mutant(
         "trading_state",
         "REDUCING lets entries pass",
@@ -48,8 +48,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "TradingState.REDUCING and wish.entry",
         "TradingState.REDUCING and not wish.entry",
     ),
-    _row("policy_valid", "desk", "False", "gates.policy_valid"),
-    _row("books_reconciled", "desk", "False", "gates.books_reconciled"),
+    _row("policy_valid", "desk", "False", "gates.policy_valid, once=True"),
+    _row("books_reconciled", "desk", "False", "gates.books_reconciled, once=True"),
     _row("instrument_known", "instrument", "False", "gates.instrument_known"),
     _row("session_open", "instrument", "False", "gates.session_open"),
     _row("instrument_priced", "instrument", "False", "gates.instrument_priced"),
@@ -62,9 +62,9 @@ MUTANTS: tuple[Mutant, ...] = (
     _row("blacklist", "instrument", "True", "gates.blacklist"),
     _row("special_treatment", "instrument", "True", "gates.special_treatment"),
     Mutant("special_treatment", "delisting names pass", "gates", "if instrument.delisting:", "if False:"),
-    _row("max_daily_loss", "account", "True", "locks.max_daily_loss"),
-    _row("max_weekly_loss", "account", "True", "locks.max_weekly_loss"),
-    _row("max_drawdown", "account", "True", "locks.max_drawdown"),
+    _row("max_daily_loss", "account", "True", "locks.max_daily_loss, once=True"),
+    _row("max_weekly_loss", "account", "True", "locks.max_weekly_loss, once=True"),
+    _row("max_drawdown", "account", "True", "locks.max_drawdown, once=True"),
     Mutant("losses", "at the limit is inside", "locks", "if lost >= limit else None", "if lost > limit else None"),
     _row("losing_streak", "account", "True", "locks.losing_streak"),
     Mutant("losing_streak", "one more loss", "locks", "view.past.losing_streak < policy", "view.past.losing_streak <= policy"),
@@ -155,7 +155,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "sellable = position.quantity",
     ),
     Mutant("re-check", "the batch is one view", "guard", "        view = view.committed(", "        view.committed("),
-    Mutant("order", "buys before sells", "guard", "(wish.entry, -wish", "(not wish.entry, -wish"),
+    Mutant("order", "buys before sells", "guard", "return ways[False] + ways[True]", "return ways[True] + ways[False]"),
     Mutant(
         "fail closed",
         "what cannot be evaluated passes",
