@@ -40,7 +40,8 @@ from engine.cycle import Mandate, strategist
 from engine.cycle.asking import Heard, heard_in
 from engine.cycle.benchmarks import benchmark
 from engine.cycle.confirming import AMENDED, said_in, settled
-from engine.cycle.deciding import conclude, questions
+from engine.cycle.deciding import conclude, questions, showing
+from engine.cycle.fusing import Shown
 from engine.cycle.reusing import Basis, basis_then, newest, why_moved
 from engine.cycle.steps import (
     OWN_TRIGGERS,
@@ -288,24 +289,24 @@ class Replay:
         self._venues[name] = Venue(self._desk, instruments_in(snapshot), days, mandate.fees)
 
     def _decided(self, past: _Past, mandate: Mandate, snapshot: Snapshot, seen: Seen) -> DecisionsMade:
-        name, account = past.claimed.cycle_id, past.before.book.account if past.before else None
-        assert account is not None
-        if past.claimed.trigger in OWN_TRIGGERS and past.before is not None:
+        assert past.before is not None
+        name, account = past.claimed.cycle_id, past.before.book.account
+        if past.claimed.trigger in OWN_TRIGGERS:
             own = own_decisions(past.claimed.trigger, mandate, snapshot, account, past.before.past)
             return DecisionsMade(name, self._desk, own, ())
         if mandate.strategy == "baseline":
             return DecisionsMade(name, self._desk, benchmark(mandate, name, snapshot, seen, account), ())
         first = past.asked.get(0)
-        spoken_in = first.prompt_id.rpartition(".")[2] if first is not None else mandate.language
-        mandate = replace(mandate, language=spoken_in)
+        mandate = replace(mandate, language=first.prompt_id.rpartition(".")[2]) if first is not None else mandate
         if past.decided is not None and past.decided.reused:
             return self._standing(past.decided, mandate, snapshot, seen)
-        self._same_prompts(past, mandate, snapshot, seen, account)
+        shown = showing(mandate, snapshot, seen, account)
+        self._same_prompts(past, mandate, snapshot, seen, account, shown)
         count = len({call.prompt_id for call in past.asked.values()})
         replies = heard_in(list(past.asked.values()), list(past.replied.values()), count, self._text)
         if mandate.strategy == "rules":
             return self._by_rules(past, mandate, snapshot, seen, replies)
-        made = conclude(mandate, snapshot, seen, account, replies)
+        made = conclude(mandate, snapshot, seen, account, replies, shown)
         if past.decided is not None and not past.decided.checked:
             made = made.unchecked()
         return DecisionsMade(name, self._desk, made.decisions, made.rejected, made.checked)
@@ -325,26 +326,28 @@ class Replay:
         then = basis_then(self._books, self._snapshots, decided.reused)
         if source is None or then is None:
             return decided  # what it stands on was let go (retention), and its own cycle says so
-        names = frozenset(seen.candidates)
-        stale = names & frozenset(seen.stale)
+        names, stale = frozenset(seen.candidates), frozenset(seen.candidates) & frozenset(seen.stale)
         now = Basis(snapshot.as_of, mandate.config_hash, then.asked, then.models, names, stale, seen.prices)
         if why_moved(then, now, mandate.reuse, newest(self._filled_at, snapshot.as_of)):
             return DecisionsMade(decided.cycle_id, self._desk, (), ())
         return DecisionsMade(decided.cycle_id, self._desk, source.decisions, (), source.checked, source.cycle_id)
 
-    def _same_prompts(self, past: _Past, mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account) -> None:
-        """The prompts computed again from the versions of their templates that were in force, as far as their texts are kept; a
-        repair turn's text begins with its prompt's. A version that is no longer there is noted, for it changes no decision."""
+    def _same_prompts(
+        self, past: _Past, mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, shown: Shown | None
+    ) -> None:
+        """The prompts again, from the versions then in force, as far as kept; a repair's text begins with its prompt's. A version
+        that is gone is noted: it changes no decision."""
         versions = {call.prompt_id: call.prompt_version for call in past.asked.values()}
 
         def template(template_id: str, language: str) -> PromptTemplate:
             return self._version_of(template_id, language, versions.get(f"{template_id}.{language}", ""))
 
         try:
-            asked = {prompt.id: prompt.text for prompt in questions(mandate, snapshot, seen, account, template)} if versions else {}
+            prompts = questions(mandate, snapshot, seen, account, template, shown) if versions else ()
         except ConfigError as gone:
             past.notes.append(f"prompts not compared: {gone}")
             return
+        asked = {prompt.id: prompt.text for prompt in prompts}
         for call in past.asked.values():
             recorded = self._books.blob(call.prompt_hash)
             computed = asked.get(call.prompt_id, "")

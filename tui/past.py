@@ -100,7 +100,7 @@ def _cut(text: str, other: str) -> str:
 def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
     from engine.building import build_named_model
     from engine.cycle.asking import heard
-    from engine.cycle.deciding import Abstained, conclude, questions, reader
+    from engine.cycle.deciding import Abstained, conclude, questions, reader, showing
     from engine.llm import Deaf, PromptLibrary, ask_side_by_side
     from engine.risk import judge
 
@@ -116,7 +116,8 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
     try:
         models = [build_named_model(model, settings.config, settings.environ, SystemClock(), closers) for model in wanted]
         basis = (mandate, inputs.snapshot, inputs.seen, inputs.standing.account)
-        asked = questions(*basis, PromptLibrary(settings.home / "prompts").template)
+        shown = showing(*basis)
+        asked = questions(*basis, PromptLibrary(settings.home / "prompts").template, shown)
         answers = ask_side_by_side(
             models, asked, reader(inputs.offered), deadline_s=mandate.deadline_s, listener=Deaf(), cancelled=threading.Event()
         )
@@ -124,7 +125,7 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
         for closer in closers:
             closer.close()
     try:
-        decisions = conclude(*basis, [heard(number, one) for number, row in enumerate(answers) for one in row]).decisions
+        decisions = conclude(*basis, [heard(number, one) for number, row in enumerate(answers) for one in row], shown).decisions
     except Abstained as reason:
         raise OutsideError(str(reason)) from None
     ruling = judge(inputs.view(mandate), mandate.policy, decisions, mandate.fees)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.errors import LedgerError
+from engine.store.durable import sync_directory
 
 GENESIS = "0" * 64
 ANCHOR = "ledger.head"
@@ -62,11 +63,7 @@ def create_anchor(home: Path, head: Head) -> None:
     finally:
         os.close(descriptor)
     temporary.replace(home / ANCHOR)
-    directory = os.open(home, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_directory(home)
 
 
 class Anchor:

@@ -12,8 +12,6 @@ import hashlib
 import io
 import itertools
 import json
-import os
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -29,6 +27,7 @@ from engine.core.errors import DataError
 from engine.core.instrument import Board, Instrument
 from engine.core.market import Quote
 from engine.core.units import Market
+from engine.store.durable import replace_file, sync_directory
 
 FORMAT = "kanpan-snapshot-1"
 _INSTANT = pl.Datetime("us", "UTC")
@@ -145,9 +144,9 @@ def write(snapshot: Snapshot, directory: Path) -> str:
             return name
         new = not target.parent.is_dir()
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _replace(target, (_seal(body), body))
+        replace_file(target, (_seal(body), body))
         if new:
-            _sync_directory(directory)
+            sync_directory(directory)
     except OSError as error:
         raise DataError(f"snapshot {name[:12]} cannot be written to {directory}: {error.strerror}") from error
     return name
@@ -296,28 +295,3 @@ def _sealed(data: bytes) -> memoryview | None:
     """The Parquet bytes of a whole file; None when it is torn or altered."""
     body = memoryview(data)[len(_seal(memoryview(b""))) :]
     return body if data.startswith(_seal(body)) else None
-
-
-def _replace(target: Path, parts: tuple[bytes | memoryview, ...]) -> None:
-    """Put `parts` at `target` whole or not at all: a temporary file beside it, flushed, then renamed."""
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.{threading.get_ident()}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(handle)
-        temporary.replace(target)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_directory(target.parent)
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

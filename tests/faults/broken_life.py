@@ -53,7 +53,7 @@ def _short_lock_wait() -> None:
 
 def _snapshots_on_a_full_disk() -> None:
     """The second snapshot meets a disk with no room for it, and only that one: a real EFBIG from a real write."""
-    write, written = engine.store.snapshot._replace, [0]
+    write, written = engine.store.snapshot.replace_file, [0]
 
     def full(target: Path, parts: Any) -> None:
         written[0] += 1
@@ -66,7 +66,7 @@ def _snapshots_on_a_full_disk() -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    engine.store.snapshot._replace = full
+    engine.store.snapshot.replace_file = full
 
 
 BREAKS: dict[str, Callable[[], None]] = {

@@ -144,11 +144,11 @@ def _wrap_anchor(watch: Watch) -> None:
 
 
 def _wrap_snapshot(watch: Watch) -> None:
-    replace = engine.store.snapshot._replace
+    replace = engine.store.snapshot.replace_file
 
     def replacing(target: Path, parts: Any) -> None:
         if watch.plan.target == ("snapshot", "unnamed"):
-            target.with_name(f".{target.stem}.0.0.tmp").write_bytes(b"".join(bytes(part) for part in parts)[:1000])
+            target.with_name(f".{target.name}.0.0.tmp").write_bytes(b"".join(bytes(part) for part in parts)[:1000])
             watch.tell("hit snapshot unnamed")
             die()
         replace(target, parts)
@@ -156,7 +156,7 @@ def _wrap_snapshot(watch: Watch) -> None:
             watch.tell("hit snapshot named")
             die()
 
-    engine.store.snapshot._replace = replacing
+    engine.store.snapshot.replace_file = replacing
 
 
 # Sabotage: each of these is a mistake that somebody could make; the harness must notice every one ---------------------------

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +17,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from engine.core.errors import DataError
+from engine.store.durable import make_directory, replace_file
 
 MAGIC = b"kanpan-market-1"
 MAX_SUMMARY_BYTES = 4 << 20
@@ -37,7 +36,7 @@ def write_sealed(path: Path, table: pl.DataFrame, summary: Mapping[str, Any]) ->
     line = json.dumps(summary, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     try:
         make_directory(path.parent)
-        _replace(path, (_seal(body, line), line, body))
+        replace_file(path, (_seal(body, line), line, body))
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}; nothing was changed") from error
 
@@ -76,26 +75,6 @@ def file_stamp(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def make_directory(directory: Path) -> None:
-    """Make `directory` and its parents with mode 0700, each durable in its own parent. Raises OSError."""
-    missing = []
-    while not directory.is_dir():
-        missing.append(directory)
-        directory = directory.parent
-    for new in reversed(missing):
-        new.mkdir(mode=0o700, exist_ok=True)
-        sync_directory(new.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in `directory` durable. Raises OSError."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _head(path: Path, file: BinaryIO) -> tuple[bytes, bytes]:
     """The seal, and the line of the summary, which is checked. Raises DataError."""
     seal, line = file.read(_SEAL_BYTES), file.readline(MAX_SUMMARY_BYTES)
@@ -107,19 +86,3 @@ def _head(path: Path, file: BinaryIO) -> tuple[bytes, bytes]:
 
 def _seal(body: bytes | memoryview, line: bytes) -> bytes:
     return b"%s %s %s\n" % (MAGIC, hashlib.sha256(body).hexdigest().encode(), hashlib.sha256(line).hexdigest().encode())
-
-
-def _replace(target: Path, parts: tuple[bytes | memoryview, ...]) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(handle)
-        temporary.replace(target)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(target.parent)

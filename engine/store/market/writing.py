@@ -14,8 +14,8 @@ from filelock import FileLock, Timeout
 
 from engine.core.errors import DataError
 from engine.core.units import Market
+from engine.store.durable import make_directory
 from engine.store.market.layout import MARKET_DIRECTORY
-from engine.store.market.sealed import make_directory
 
 LOCK_WAIT_S = 60.0
 _LOCK = ".lock"
