@@ -134,8 +134,8 @@ def test_a_reply_that_was_another_one_is_noticed(home: Path, monkeypatch: pytest
     """A replay parses the recorded reply; were the recorded strategy not its own, the replay would differ."""
     with books(home) as view:
         replay = Replay(view, home / "snapshots", "demo", recorded)
-        genuine = replay._text
-        monkeypatch.setattr(replay, "_text", lambda name: genuine(name).replace('"weight": 0.2', '"weight": 0.1'))
+        genuine = replay.sources.reply
+        monkeypatch.setattr(replay.sources, "reply", lambda name: genuine(name).replace('"weight": 0.2', '"weight": 0.1'))
         differing = [one for one in replay.run() if one.differences]
     assert len(differing) == 3 and all(one.differences[0].part == "strategies" for one in differing)
 
