@@ -63,11 +63,14 @@ def lines(found: League) -> list[Json]:
                 "cycles": str(row["cycles"]) if row["kind"] != "market" else "",
                 "sessions": str(row["sessions"]),
                 "return": f"{row['return'] * 100:+.2f}%",
+                "drawdown": f"{row['drawdown'] * 100:.2f}%",
+                "Sharpe a year": _ratio(row["sharpe"]),
                 "vs desk, bp/session": _difference(row["against_desk"]),
                 "vs buy-and-hold, bp/session": _difference(row["against_hold"]),
                 "hit rate": f"{confidence['hit_rate'] * 100:.0f}% of {confidence['forecasts']}" if confidence else "",
                 "stated": f"{confidence['stated'] * 100:.0f}%" if confidence else "",
                 "brier": f"{confidence['brier']:.3f}" if confidence else "",
+                "fees": f"{row['fees']} {row['currency']}" if row["fees"] is not None else "",
                 "models cost": " ".join(f"{amount} {currency}" for currency, amount in row["model_cost"].items()) or _free(row),
             }
         )
@@ -80,6 +83,14 @@ def _difference(found: Json | None) -> str:
     if found["low_bp"] is None:
         return f"{found['mean_bp']:+.1f} [~]"
     return f"{found['mean_bp']:+.1f} [{found['low_bp']:+.1f}, {found['high_bp']:+.1f}]"
+
+
+def _ratio(found: Json | None) -> str:
+    if found is None:
+        return ""
+    if found["low"] is None:
+        return f"{found['value']:+.2f} [~]"
+    return f"{found['value']:+.2f} [{found['low']:+.2f}, {found['high']:+.2f}]"
 
 
 def _free(row: Json) -> str:

@@ -10,6 +10,7 @@ the session after the decision's own had that sign; holding forecasts nothing, a
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,13 +19,14 @@ from pathlib import Path
 
 import polars as pl
 
+from engine.backtest.metrics import PERIODS, max_drawdown
 from engine.core.decision import Decision, Intent
 from engine.core.errors import DataError
 from engine.core.journal import CycleState
-from engine.core.units import PPM
+from engine.core.units import PPM, UNITS, Market, plain
 from engine.cycle.budget import FREE
 from engine.cycle.steps import OWN_TRIGGERS
-from engine.reports.statistics import Calibration, Forecast, Interval, calibration, daily_returns, interval, paired
+from engine.reports.statistics import Calibration, Forecast, Interval, calibration, daily_returns, interval, paired, sharpe_interval
 from engine.store import Books, CycleBook
 from engine.store.snapshot import kept, read
 
@@ -46,6 +48,8 @@ class Entrant:
     """One line of the table. Returns are fractions; `against_desk` and `against_hold` are differences of daily returns.
 
     `costs` are decimal amounts by currency, `unpriced` counts calls whose cost nobody knows. `notes` are codes with a figure.
+    `growth` is what one became, by session, beginning with the 1; `sharpe` is a year's. `equity` at the last close and `fees` paid
+    are decimal strings in `currency`, '' for the market.
     """
 
     name: str
@@ -60,6 +64,12 @@ class Entrant:
     unpriced: int
     confidence: Calibration | None
     notes: tuple[tuple[str, int], ...]
+    growth: tuple[float, ...] = ()
+    drawdown: float = 0.0
+    sharpe: Interval | None = None
+    equity: str = ""
+    fees: str = ""
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +94,9 @@ def league(books: Books, snapshots: Path, desk: str, *, seed: int = SEED) -> Lea
     prices = _prices(books, snapshots, cycles[desk], min(own), max(own))
     hold = _hold(prices, sorted(own))
     rows = [_entrant(books, name, desk, curves, cycles, prices, hold, seed) for name in names]
-    market = _market(hold, own, seed)
-    compared = sum(1 for row in (*rows, market) for one in (row.against_desk, row.against_hold) if one and one.low is not None)
+    market = _market(hold, own, seed, _periods(books, desk))
+    shown = [one for row in (*rows, market) for one in (row.sharpe, row.against_desk, row.against_hold)]
+    compared = sum(1 for one in shown if one is not None and one.low is not None)
     return League(desk, min(own), max(own), (*rows, market), compared)
 
 
@@ -125,6 +136,8 @@ def _entrant(
         notes.append(("FEW_FORECASTS", found.n))
     if name != desk:
         notes += _apart(books, mine, cycles[desk])
+    account, money = books.account(name), UNITS[_traded(books, desk)].money
+    closes = [point.equity for point in books.equity(name, limit=_MOST) if not point.cycle_id]
     return Entrant(
         name=name,
         kind="desk" if name == desk else "shadow",
@@ -138,6 +151,12 @@ def _entrant(
         unpriced=sum(1 for call in calls if not call.currency and call.provider not in FREE),
         confidence=found,
         notes=tuple(notes),
+        growth=_growth(curve),
+        drawdown=max_drawdown(_in_order(curve)),
+        sharpe=sharpe_interval(_in_order(curve), periods=_periods(books, desk), seed=seed),
+        equity=plain(closes[-1] if closes else account.initial_cash, money),
+        fees=plain(account.fees, money),
+        currency=account.currency,
     )
 
 
@@ -160,18 +179,34 @@ def _apart(books: Books, mine: Mapping[str, CycleBook], desks: Mapping[str, Cycl
     return notes
 
 
-def _market(hold: dict[date, float], own: dict[date, float], seed: int) -> Entrant:
+def _traded(books: Books, desk: str) -> Market:
+    return Market(next(book.market for book in books.desks() if book.desk == desk))
+
+
+def _periods(books: Books, desk: str) -> int:
+    return PERIODS[_traded(books, desk)]
+
+
+def _market(hold: dict[date, float], own: dict[date, float], seed: int, periods: int) -> Entrant:
     """Every name the desk looked at first, bought with equal money before its first session and never touched, free of cost."""
     against = interval(paired(hold, own), seed=seed) if hold else None
     notes = (("NO_COSTS", 0), *((("FEW_SESSIONS", len(hold)),) if len(hold) < FEW_SESSIONS else ()))
-    return Entrant(HOLD, "market", 0, len(hold), _grown(hold), against, None, (), 0, 0, None, notes)
+    returns = _in_order(hold)
+    ratio = sharpe_interval(returns, periods=periods, seed=seed) if returns else None
+    fall = max_drawdown(returns)
+    return Entrant(HOLD, "market", 0, len(hold), _grown(hold), against, None, (), 0, 0, None, notes, _growth(hold), fall, ratio)
+
+
+def _in_order(curve: Mapping[date, float]) -> list[float]:
+    return [curve[day] for day in sorted(curve)]
+
+
+def _growth(curve: Mapping[date, float]) -> tuple[float, ...]:
+    return tuple(itertools.accumulate(_in_order(curve), lambda worth, change: worth * (1 + change), initial=1.0))
 
 
 def _grown(curve: Mapping[date, float]) -> float:
-    total = 1.0
-    for day in sorted(curve):
-        total *= 1 + curve[day]
-    return total - 1
+    return _growth(curve)[-1] - 1
 
 
 # -- what prices did --------------------------------------------------------------------------------------------------------------

@@ -32,6 +32,11 @@ def entrant_record(row: Entrant) -> Json:
         "cycles": row.cycles,
         "sessions": row.sessions,
         "return": round(row.total, 6),
+        "drawdown": round(row.drawdown, 6),
+        "sharpe": _ratio(row.sharpe),
+        "equity": row.equity or None,
+        "fees": row.fees or None,
+        "currency": row.currency or None,
         "against_desk": _interval(row.against_desk),
         "against_hold": _interval(row.against_hold),
         "model_cost": {currency: f"{amount.normalize():f}" for currency, amount in row.costs},
@@ -53,6 +58,14 @@ def _interval(found: Interval | None) -> Json | None:
         "block": round(found.block, 3),
         "tells": found.tells,
     }
+
+
+def _ratio(found: Interval | None) -> Json | None:
+    """A year's Sharpe ratio, between what it lies where there are sessions enough to say."""
+    if found is None:
+        return None
+    low, high = (None if edge is None else round(edge, 4) for edge in (found.low, found.high))
+    return {"value": round(found.mean, 4), "low": low, "high": high, "sessions": found.n}
 
 
 def _points(value: float | None) -> float | None:

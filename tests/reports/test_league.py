@@ -66,6 +66,20 @@ def test_a_return_is_what_the_books_say(home: Path, table: League) -> None:
             assert row.total == pytest.approx(closing / opening - 1) and row.sessions == row.cycles == 15
 
 
+def test_a_row_tells_its_growth_its_deepest_fall_and_what_it_paid(home: Path, table: League) -> None:
+    with books(home) as view:
+        for row in table.entrants[:3]:
+            curve = [view.account(row.name).initial_cash, *(point.equity for point in view.equity(row.name) if not point.cycle_id)]
+            assert row.growth == pytest.approx([value / curve[0] for value in curve])
+            falls = [1 - value / max(curve[: place + 1]) for place, value in enumerate(curve)]
+            assert row.drawdown == pytest.approx(max(falls))
+            assert Decimal(row.fees) == Decimal(view.account(row.name).fees) / 10_000
+            assert Decimal(row.equity) == Decimal(curve[-1]) / 10_000
+            assert row.sharpe is not None and row.sharpe.n == 15
+    market = table.entrants[-1]
+    assert len(market.growth) == market.sessions + 1 and not market.fees
+
+
 def test_the_same_minds_differ_by_nothing_and_a_benchmark_by_what_the_closes_say(home: Path, table: League) -> None:
     even, twin = table.entrants[1].against_desk, table.entrants[2].against_desk
     assert twin is not None and (twin.mean, twin.low, twin.high) == (0, 0, 0) and not twin.tells
@@ -137,7 +151,7 @@ def test_the_command_prints_a_table_or_one_document(home: Path, tmp_path: Path) 
     shown = kanpan(home, "league")
     assert shown.returncode == 0 and "demo~even" in shown.stdout and "intervals" in shown.stdout
     record = json.loads(kanpan(home, "league", "--json").stdout)
-    assert [row["name"] for row in record["entrants"]][-1] == HOLD and record["compared"] == 6
+    assert [row["name"] for row in record["entrants"]][-1] == HOLD and record["compared"] == 10
     assert kanpan(home, "league", "--lang", "zh").returncode == 0
     empty = kanpan(tmp_path / "none", "league")
     assert empty.returncode == 2 and "nothing has run yet" in one_line(empty)

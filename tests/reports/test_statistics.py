@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.backtest.metrics import sharpe
 from engine.reports.statistics import (
     FEWEST,
     Forecast,
@@ -18,6 +19,7 @@ from engine.reports.statistics import (
     daily_returns,
     interval,
     paired,
+    sharpe_interval,
     wilson,
 )
 
@@ -54,6 +56,24 @@ def test_an_interval_lies_within_the_values_and_is_the_same_for_the_same_seed(va
     assert once == interval(values, seed=seed, draws=200)
     assert once.low is not None and once.high is not None
     assert min(values) - 1e-12 <= once.low <= once.high <= max(values) + 1e-12
+
+
+@given(VALUES, st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_a_sharpe_ratio_is_the_textbooks_and_its_interval_the_same_for_the_same_seed(values: list[float], seed: int) -> None:
+    once = sharpe_interval(values, periods=252, seed=seed, draws=200)
+    assert once == sharpe_interval(values, periods=252, seed=seed, draws=200)
+    assert once.mean == sharpe(values, 252) and once.low is not None and once.high is not None and once.low <= once.high
+
+
+def test_a_sharpe_interval_covers_what_is_true_and_says_nothing_of_a_few_days_or_of_a_standstill() -> None:
+    truth, chance = 0.1 * math.sqrt(252), np.random.default_rng(11)
+    held = [sharpe_interval(chance.normal(0.001, 0.01, 250).tolist(), periods=252, seed=n, draws=400) for n in range(60)]
+    assert sum(one.low <= truth <= one.high for one in held if one.low is not None and one.high is not None) >= 51
+    few = sharpe_interval([0.01, -0.01] * 4, periods=252, seed=1)
+    assert few.low is None and few.n == 8
+    still = sharpe_interval([0.0] * 30, periods=252, seed=1)
+    assert (still.mean, still.low, still.high) == (0, 0, 0)
 
 
 @given(VALUES, st.floats(-0.05, 0.05))
