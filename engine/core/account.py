@@ -1,10 +1,14 @@
-"""A paper account at a moment: cash, lots with their buy dates (because of T+1), and what they are worth."""
+"""A paper account at a moment: cash, lots with their buy dates (because of T+1), perpetuals, and what they are worth."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+
+from engine.core.units import UNITS, Market
+
+_CRYPTO = UNITS[Market.CRYPTO]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,26 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class PerpPosition:
+    """A perpetual: signed `quantity` (short below zero), `entry` notional and isolated `margin` in money units, both positive."""
+
+    instrument: str
+    quantity: int
+    entry: int
+    margin: int
+
+    def unrealized(self, mark: int) -> int:
+        """Gain (or loss) in money units if it were closed at `mark` (price units), before fees."""
+        value = _CRYPTO.notional(mark, abs(self.quantity))
+        return value - self.entry if self.quantity > 0 else self.entry - value
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """Cash and positions of one desk in the fixed units of its market; `reserved` is cash held for open buy orders."""
+    """Cash and positions of one desk in the fixed units of its market; `reserved` is cash held for open orders.
+
+    `perps` are perpetuals by instrument; what is set aside for them has left `cash`.
+    """
 
     desk: str
     currency: str
@@ -55,6 +77,12 @@ class Account:
     reserved: int = 0
     flows: int = 0
     pending_sells: Mapping[str, int] = field(default_factory=dict)
+    perps: Mapping[str, PerpPosition] = field(default_factory=dict)
+
+    @property
+    def margin(self) -> int:
+        """The isolated margins of all perpetuals together, in money units."""
+        return sum(position.margin for position in self.perps.values())
 
     def sellable(self, symbol: str, day: date) -> int:
         """Settled quantity less what open sell orders already claim."""

@@ -8,9 +8,11 @@ blobs beside the journal, so that retention can drop a text and never a fact.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from engine.core.decision import Decision, Verdict
 from engine.core.order import Fill, Order, OrderStatus
@@ -24,6 +26,9 @@ from engine.core.person import (
     OrderAnswered,
 )
 from engine.core.strategy import StrategyJudged, StrategyProposed
+
+SPARSE: Mapping[str, bool] = MappingProxyType({"sparse": True})
+"""Marks a field that a journal leaves out where it holds its default: what most records do not need costs them nothing."""
 
 
 class CycleState(StrEnum):
@@ -97,6 +102,16 @@ class LotChange:
     cost: int
     bought_on: date
     sellable_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class PerpChange:
+    """A perpetual as it stands after the record (see account.PerpPosition); quantity 0 removes it."""
+
+    instrument: str
+    quantity: int
+    entry: int
+    margin: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +289,7 @@ class Filled:
     lots: tuple[LotChange, ...]
     postings: tuple[Posting, ...]
     met: PrintMet = PrintMet()
+    perps: tuple[PerpChange, ...] = field(default=(), metadata=SPARSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +304,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Adjusted:
-    """Anything else that changes the books: corporate actions, funding, taxes, reconciliation. `reason`: code and parameters."""
+    """Anything else that changes the books: corporate actions, taxes, reconciliation. `reason`: code and parameters."""
 
     desk: str
     adjustment_id: str
@@ -300,8 +316,43 @@ class Adjusted:
 
 
 @dataclass(frozen=True, slots=True)
+class FundingSettled:
+    """Funding of one perpetual at one settlement: `mark` in price units, `rate_e8` in 1e-8 for the `hours` behind it.
+
+    `settlement_id` names desk, instrument and instant, so that a settlement is booked once.
+    """
+
+    desk: str
+    settlement_id: str
+    instrument: str
+    at: datetime
+    mark: int
+    rate_e8: int
+    hours: int
+    perps: tuple[PerpChange, ...]
+    postings: tuple[Posting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidated:
+    """A perpetual whose margin no longer covered its maintenance, closed by the exchange at `mark` (price units)."""
+
+    desk: str
+    liquidation_id: str
+    instrument: str
+    at: datetime
+    mark: int
+    trading_day: date
+    perps: tuple[PerpChange, ...]
+    postings: tuple[Posting, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Marked:
-    """A point of the equity curve, in money units: equity = cash + market value."""
+    """A point of the equity curve, in money units: equity = cash + market value.
+
+    A perpetual's market value is its margin and what it would gain or lose if closed at the mark.
+    """
 
     desk: str
     cycle_id: str
@@ -370,6 +421,8 @@ Record = (
     | OrderMoved
     | Filled
     | Adjusted
+    | FundingSettled
+    | Liquidated
     | Marked
     | AlertRaised
     | AlertAcknowledged

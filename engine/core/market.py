@@ -1,4 +1,4 @@
-"""The market as rows: a bar over an interval, a quote at an instant, both stamped with when they could be known."""
+"""The market as rows: a bar over an interval, a quote at an instant, a funding settlement, each with when it could be known."""
 
 from __future__ import annotations
 
@@ -67,3 +67,19 @@ class Quote:
         if not self.last or not self.pre_close:
             return 0
         return int((self.last - self.pre_close) * 1_000_000 / self.pre_close)
+
+
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """A funding settlement of a perpetual at `at`: `rate_e8` in 1e-8 for the `hours` behind it, `mark` in price units.
+
+    Longs pay shorts while the rate is positive. `known_at` is the first instant at which anyone could know the rate.
+    """
+
+    symbol: str
+    at: datetime
+    rate_e8: int
+    mark: int
+    hours: int
+    known_at: datetime
+    source: str

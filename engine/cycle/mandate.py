@@ -17,7 +17,7 @@ from engine.core.units import Market
 from engine.cycle.approvals import Approvals
 from engine.cycle.budget import Budget
 from engine.cycle.purse import Purse
-from engine.exchange import FeeSchedule
+from engine.exchange import FeeSchedule, PerpTerms
 from engine.feeds.tape import SessionEvent, Tape
 from engine.llm import Model, TemplateOf, builtin
 from engine.risk import RULES, Policy, Rule
@@ -86,6 +86,8 @@ class Mandate:
     gate: GatePolicy = field(default_factory=GatePolicy)
     pinned: str = ""
     """A rule strategy (canonical JSON) to follow whatever was accepted: what the gate tries."""
+    perps: PerpTerms | None = None
+    """The terms on which the desk trades perpetuals; None for a desk of anything else."""
 
 
 class Observer(Protocol):

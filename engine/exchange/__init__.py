@@ -1,5 +1,6 @@
 """What a market permits and charges, by date: pure rules, and the one matching kernel."""
 
+from engine.core.account import PerpPosition
 from engine.exchange.admission import Request, effective_cap, order_problem
 from engine.exchange.auction import AuctionPrint, auction_price
 from engine.exchange.boards import Exchange, NameFlags, Product, board_of, exchange_of, name_flags, product_of, symbol_of
@@ -23,7 +24,7 @@ from engine.exchange.calendar import (
     extended,
     sessions_listed,
 )
-from engine.exchange.contracts import Contract, MarginTier, contract_from, contract_problem, margin_tiers
+from engine.exchange.contracts import Contract, MarginTier, PerpTerms, contract_from, contract_problem, margin_tiers
 from engine.exchange.corporate import CorporateAction, book_dividend, book_sale_tax, dividend_tax, ex_reference
 from engine.exchange.depth import KINDS, SIDES, DepthFill, match_depth
 from engine.exchange.fees import NOTHING_CHARGED, Charged, FeeSchedule, charged_by, fees, order_fees, worst_case_cost
@@ -41,7 +42,6 @@ from engine.exchange.lots import (
 )
 from engine.exchange.perps import (
     PerpBooking,
-    PerpPosition,
     book_funding,
     book_perp_fill,
     funding_payment,
@@ -81,6 +81,7 @@ __all__ = [
     "NameFlags",
     "PerpBooking",
     "PerpPosition",
+    "PerpTerms",
     "Phase",
     "PriceLimits",
     "Product",

@@ -1,6 +1,6 @@
 """Double entry for everything that moves an account: opening, fills, flows; shared by the paper broker and by replay.
 
-fill -> Booking(lots after, postings that sum to zero, realized) -> apply_booking -> account, whose conserved() is always 0
+fill -> Booking(lots, perpetuals after, postings that sum to zero, realized) -> apply_booking -> account, conserved() always 0
 
 Signs: a posting adds its amount to its account. A purchase takes N + F from cash, puts N into the position and F into fees; a sale
 brings N - F to cash, takes the lots' cost C out of the position and books the gain N - C as minus that amount in `realized`.
@@ -8,13 +8,13 @@ brings N - F to cash, takes the lots' cost C out of the position and books the g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from engine.core.account import Account, Lot, Position
+from engine.core.account import Account, Lot, PerpPosition, Position
 from engine.core.errors import KanpanError
-from engine.core.journal import LotChange, Posting
+from engine.core.journal import LotChange, PerpChange, Posting
 from engine.core.order import Fees, Fill, Side
 from engine.core.units import UNITS, Market
 
@@ -25,11 +25,12 @@ class BookingRefused(KanpanError):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What one event does to the books: lots as they stand afterwards, postings that sum to zero, and the gain realized."""
+    """What one event does to the books: lots and perpetuals as they stand afterwards, postings that sum to zero, gain realized."""
 
     lots: tuple[LotChange, ...]
     postings: tuple[Posting, ...]
     realized: int = 0
+    perps: tuple[PerpChange, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises BookingRefused when the postings do not balance."""
@@ -148,7 +149,7 @@ _OWN = ("cash", "position", "fees", "realized", "margin")
 
 
 def apply_booking(account: Account, booking: Booking) -> Account:
-    """The account after a booking. Fees and gains go to their totals, margin is kept apart, every other account is a flow."""
+    """The account after a booking. Fees and gains go to their totals, margin to its position, every other account is a flow."""
     positions = dict(account.positions)
     for change in booking.lots:
         held = positions.get(change.instrument, Position(change.instrument, ()))
@@ -165,6 +166,7 @@ def apply_booking(account: Account, booking: Booking) -> Account:
         realized=account.realized - _total(postings, "realized"),
         flows=account.flows - sum(p.amount for p in postings if p.account.partition(":")[0] not in _OWN),
         positions=positions,
+        perps=_with_perps(account.perps, booking.perps) if booking.perps else account.perps,
     )
 
 
@@ -177,10 +179,17 @@ def _with_change(lots: tuple[Lot, ...], change: LotChange) -> tuple[Lot, ...]:
     return tuple(lot for lot in lots if lot.quantity)
 
 
-def conserved(account: Account, margin: int = 0) -> int:
-    """cash + positions at cost + margin + fees - realized - initial - flows: 0 as long as nothing was lost or made up.
+def _with_perps(perps: Mapping[str, PerpPosition], changes: Sequence[PerpChange]) -> dict[str, PerpPosition]:
+    after = dict(perps)
+    for change in changes:
+        if change.quantity:
+            after[change.instrument] = PerpPosition(change.instrument, change.quantity, change.entry, change.margin)
+        else:
+            after.pop(change.instrument, None)
+    return after
 
-    `margin` is what is set aside for perpetuals (perps.PerpPosition.margin), in money units.
-    """
-    held = margin + sum(position.cost for position in account.positions.values())
+
+def conserved(account: Account) -> int:
+    """cash + positions at cost + margin + fees - realized - initial - flows: 0 as long as nothing was lost or made up."""
+    held = account.margin + sum(position.cost for position in account.positions.values())
     return account.cash + held + account.fees - account.realized - account.initial_cash - account.flows

@@ -67,6 +67,16 @@ class Contract:
         return Instrument(f"{self.symbol}.BINANCE", Market.CRYPTO, board, self.symbol, tick=self.tick, step=self.step)
 
 
+@dataclass(frozen=True, slots=True)
+class PerpTerms:
+    """On what terms a desk trades perpetuals: the leverage of every position it opens, whether it may be short, and each
+    instrument's contract (by the instrument's symbol)."""
+
+    leverage: int
+    shorts: bool
+    contracts: Mapping[str, Contract]
+
+
 def contract_from(info: Mapping[str, Any], *, tiers: Sequence[MarginTier] = (), funding_hours: int = 8) -> Contract:
     """Read one entry of exchangeInfo's `symbols` (spot or USD-M).
 

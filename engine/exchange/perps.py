@@ -6,12 +6,13 @@ A position is a signed quantity with the notional it was entered at and the marg
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from engine.core.account import Account
+from engine.core.account import Account, PerpPosition
 from engine.core.errors import RuleUnknown
-from engine.core.journal import Posting
+from engine.core.journal import PerpChange, Posting
 from engine.core.order import Fill, Side
 from engine.core.units import PPM, UNITS, Market, div_half_up, div_up
 from engine.exchange.booking import Booking, BookingRefused, cash_of, fee_postings
@@ -23,21 +24,6 @@ INTEREST_E8 = 10_000
 CLAMP_E8 = 50_000
 """±0.05 %."""
 _FUNDING_HOURS = (1, 2, 4, 8)
-
-
-@dataclass(frozen=True, slots=True)
-class PerpPosition:
-    """Signed `quantity` (short below zero), `entry` notional and isolated `margin` in money units, both positive."""
-
-    symbol: str
-    quantity: int
-    entry: int
-    margin: int
-
-    def unrealized(self, mark: int) -> int:
-        """Gain (or loss) if it were closed at `mark`, before fees."""
-        value = _UNITS.notional(mark, abs(self.quantity))
-        return value - self.entry if self.quantity > 0 else self.entry - value
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +107,20 @@ def book_perp_fill(account: Account, position: PerpPosition | None, fill: Fill, 
         left = PerpPosition(fill.instrument, base.quantity + way * opening, base.entry + value, base.margin + margin)
         postings += [Posting("cash", -margin), Posting(f"margin:{fill.instrument}", margin)]
     postings += [Posting("cash", -fill.fees.total), *fee_postings(fill.fees)]
-    booking = Booking((), tuple(posting for posting in postings if posting.amount), gain)
+    booking = Booking((), _nonzero(postings), gain, (_change(fill.instrument, left),))
     if account.cash + cash_of(booking.postings) < 0:
         raise BookingRefused(f"{fill.fill_id}: cash does not cover margin and fees")
     return PerpBooking(left, booking)
+
+
+def _nonzero(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+    return tuple(posting for posting in postings if posting.amount)
+
+
+def _change(instrument: str, after: PerpPosition | None) -> PerpChange:
+    return (
+        PerpChange(instrument, after.quantity, after.entry, after.margin) if after is not None else PerpChange(instrument, 0, 0, 0)
+    )
 
 
 def _reduced(position: PerpPosition, size: int, value: int) -> tuple[PerpPosition | None, int, int]:
@@ -150,11 +146,11 @@ def liquidate(position: PerpPosition, contract: Contract, mark: int) -> PerpBook
     gain = equity - position.margin
     postings = (
         Posting("cash", equity - fee),
-        Posting(f"margin:{position.symbol}", -position.margin),
-        Posting(f"realized:{position.symbol}", -gain),
+        Posting(f"margin:{position.instrument}", -position.margin),
+        Posting(f"realized:{position.instrument}", -gain),
         Posting("fees:liquidation", fee),
     )
-    return PerpBooking(None, Booking((), tuple(posting for posting in postings if posting.amount), gain))
+    return PerpBooking(None, Booking((), _nonzero(postings), gain, (_change(position.instrument, None),)))
 
 
 def funding_rate(premium_e8: int, hours: int, *, cap_e8: int = 0) -> int:
@@ -178,11 +174,11 @@ def book_funding(account: Account, position: PerpPosition, mark: int, rate_e8: i
     from_margin = max(amount - from_cash, -position.margin)
     postings = (
         Posting("cash", from_cash),
-        Posting(f"margin:{position.symbol}", from_margin),
-        Posting(f"funding:{position.symbol}", -from_cash - from_margin),
+        Posting(f"margin:{position.instrument}", from_margin),
+        Posting(f"funding:{position.instrument}", -from_cash - from_margin),
     )
     kept = replace(position, margin=position.margin + from_margin)
-    return PerpBooking(kept, Booking((), tuple(posting for posting in postings if posting.amount)))
+    return PerpBooking(kept, Booking((), _nonzero(postings), perps=(_change(kept.instrument, kept),)))
 
 
 def funding_times(hours: int, after: datetime, until: datetime) -> list[datetime]:

@@ -1,6 +1,7 @@
 """Turns a record into the journal's canonical JSON and back: the same record always gives the same bytes.
 
-Sorted keys, no spaces, text as it is, instants in ISO 8601 UTC, amounts as integers. A float anywhere is refused.
+Sorted keys, no spaces, text as it is, instants in ISO 8601 UTC, amounts as integers. A float anywhere is refused. A field marked
+sparse (core/journal.py) is left out where it holds its default.
 """
 
 from __future__ import annotations
@@ -95,9 +96,20 @@ def _flattener(cls: Any) -> Callable[[Any], Any]:
         return date.isoformat
     if is_dataclass(cls):
         record_cls: Any = cls
-        names = _names(record_cls)
+        names = tuple(item.name for item in fields(record_cls) if not item.metadata.get("sparse"))
+        sparse = tuple((item.name, item.default) for item in fields(record_cls) if item.metadata.get("sparse"))
+        if sparse:
+            return lambda record: _without_defaults(record, names, sparse)
         return lambda record: {name: _plain(getattr(record, name)) for name in names}
     return _refused
+
+
+def _without_defaults(record: Any, names: tuple[str, ...], sparse: tuple[tuple[str, Any], ...]) -> Payload:
+    payload = {name: _plain(getattr(record, name)) for name in names}
+    for name, default in sparse:
+        if (value := getattr(record, name)) != default:
+            payload[name] = _plain(value)
+    return payload
 
 
 def _member_value(member: Enum) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
-from engine.core.account import Account
+from engine.core.account import Account, PerpPosition
 from engine.core.errors import CalendarUnknown
 from engine.core.ids import fill_id
 from engine.core.instrument import Board, Instrument
@@ -25,7 +25,7 @@ from engine.exchange.depth import KINDS, SIDES
 from engine.exchange.fees import NOTHING_CHARGED, Charged, FeeSchedule, fees, plus, worst_case_cost
 from engine.exchange.limits import price_limits
 from engine.exchange.lots import floor_quantity, lot_rule, tick_of
-from engine.exchange.perps import PerpPosition, book_funding, book_perp_fill, liquidate, must_liquidate
+from engine.exchange.perps import book_funding, book_perp_fill, liquidate, must_liquidate
 from engine.exchange.settlement import settles_on
 
 FIRST_DAY = date(2022, 6, 1)
@@ -217,10 +217,10 @@ class World:
     def check(self) -> None:
         """Every invariant, after any operation."""
         for market, account in self.accounts.items():
-            margin = self.perp.margin if market is C and self.perp is not None else 0
-            assert conserved(account, margin) == 0, (market, conserved(account, margin))
+            assert conserved(account) == 0, (market, conserved(account))
             assert account.cash == self.sums[market], (market, account.cash, self.sums[market])
             assert account.cash >= account.reserved >= 0, (market, account.cash, account.reserved)
+        assert self.accounts[C].perps.get(PERP) == self.perp
         for instrument in INSTRUMENTS:
             position = self.accounts[instrument.market].positions.get(instrument.symbol)
             assert (position.quantity if position else 0) == self.held.get(instrument.symbol, 0)
