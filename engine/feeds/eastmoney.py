@@ -56,6 +56,7 @@ class Eastmoney:
     list_host: str = LIST_HOST
     bar_host: str = BAR_HOST
     name: str = SOURCE
+    batch: int = BATCH
 
     def quotes(self, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
         """QUOTE_TABLE of `symbols`, or of every A-share when there are none (a crawl of some 56 pages). Raises FeedError.
@@ -64,11 +65,7 @@ class Eastmoney:
         """
         if not symbols:
             return self._whole(self._crawl(fetch, SHARES, "f12", QUOTE_FIELDS, descending=False), now)
-
-        def ask(request: Request, batch: Sequence[str]) -> pl.DataFrame:
-            return self.parse_quotes(fetch(self.name, request), now, asked=batch)
-
-        return batched(self.name, symbols, BATCH, self.quotes_request, ask)
+        return batched(self, fetch, symbols, now)
 
     def ranking(self, fetch: Fetch, by: Ranking, top: int, now: datetime) -> pl.DataFrame:
         """QUOTE_TABLE of the `top` shares by `by` (amount, volume, turnover or change), sorted by symbol. Raises FeedError."""

@@ -5,8 +5,9 @@ numbers in CNY and shares ──► symbol · duplicates · times ──► prin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ from engine.feeds.fields import (
     price,
     rounded,
 )
-from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Request
+from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Fetch, Request
 
 PRICES = ("last", "open", "high", "low")
 OFFERS = ("bid", "ask", "limit_up", "limit_down")
@@ -186,31 +187,44 @@ def _microseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
-def batched(
-    source: str,
-    symbols: Sequence[str],
-    size: int,
-    request: Callable[[Sequence[str]], Request],
-    quotes: Callable[[Request, Sequence[str]], pl.DataFrame],
-) -> pl.DataFrame:
-    """QUOTE_TABLE of `symbols`, asked for at most `size` at a time; who is quoted nowhere in it is missing from it.
+class Batching(Protocol):
+    """A source that is asked for `batch` names at a time."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def batch(self) -> int: ...
+
+    def quotes_request(self, symbols: Sequence[str]) -> Request:
+        """The request for at most `batch` names. Raises FeedError(UNKNOWN_SYMBOL) for a symbol of another market."""
+        ...
+
+    def parse_quotes(self, body: bytes, now: datetime, *, asked: Sequence[str] = ()) -> pl.DataFrame:
+        """QUOTE_TABLE of one answer; `asked` keeps these symbols only. Raises FeedError."""
+        ...
+
+
+def batched(source: Batching, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
+    """QUOTE_TABLE of `symbols`, a batch a request; who is quoted nowhere in it is missing from it.
 
     Raises FeedError(UNKNOWN_SYMBOL) for a symbol of another market and when no batch knows any, and whatever else a batch raises.
     """
     parts: list[pl.DataFrame] = []
-    for batch, asked in [(batch, request(batch)) for batch in in_batches(symbols, size)]:
+    for batch, request in [(batch, source.quotes_request(batch)) for batch in in_batches(symbols, source.batch)]:
         try:
-            parts.append(quotes(asked, batch))
+            parts.append(source.parse_quotes(fetch(source.name, request), now, asked=batch))
         except FeedError as error:
             if error.fault is not Fault.UNKNOWN_SYMBOL:
                 raise
     if not parts:
-        raise FeedError(source, Fault.UNKNOWN_SYMBOL, f"none of {len(symbols)} symbols, {symbols[0]} first")
+        raise FeedError(source.name, Fault.UNKNOWN_SYMBOL, f"none of {len(symbols)} symbols, {symbols[0]} first")
     return pl.concat(parts).sort("symbol")
 
 
-def whole_market(source: str, table: pl.DataFrame, listed: Sequence[str]) -> pl.DataFrame:
-    """`table` when it has nine in ten of what is listed; raises FeedError(INCOMPLETE)."""
+def whole_market(source: Batching, fetch: Fetch, listed: Sequence[str], now: datetime) -> pl.DataFrame:
+    """QUOTE_TABLE of all that is `listed`, or of nine in ten of it; raises FeedError(INCOMPLETE) below that."""
+    table = batched(source, fetch, listed, now)
     if table.height * 10 < len(listed) * 9:
-        raise FeedError(source, Fault.INCOMPLETE, f"{table.height} of {len(listed)} rows")
+        raise FeedError(source.name, Fault.INCOMPLETE, f"{table.height} of {len(listed)} rows")
     return table

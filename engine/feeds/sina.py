@@ -58,20 +58,20 @@ class Sina:
     """A QuoteSource and a BarSource."""
 
     name: str = SOURCE
+    batch: int = BATCH
 
     def quotes(self, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
         """QUOTE_TABLE of `symbols`, or of every A-share when there are none (some 85 requests). Raises FeedError.
 
         A symbol that it does not quote is missing from the table; it is for the ladder to say how many may be.
         """
-
-        def ask(request: Request, batch: Sequence[str]) -> pl.DataFrame:
-            return self.parse_quotes(fetch(self.name, request), now, asked=batch)
-
         if symbols:
-            return batched(self.name, symbols, BATCH, quotes_request, ask)
-        listed = self.listed(fetch)
-        return whole_market(self.name, batched(self.name, listed, BATCH, quotes_request, ask), listed)
+            return batched(self, fetch, symbols, now)
+        return whole_market(self, fetch, self.listed(fetch), now)
+
+    def quotes_request(self, symbols: Sequence[str]) -> Request:
+        """The request for at most BATCH quotes."""
+        return Request(QUOTE_HOST, "/list=" + ",".join(sina_symbol(symbol) for symbol in symbols), headers=HEADERS)
 
     def parse_quotes(self, body: bytes, now: datetime, *, asked: Sequence[str] = ()) -> pl.DataFrame:
         """QUOTE_TABLE of a body of lines; `asked` keeps these symbols only. Raises FeedError."""
@@ -120,11 +120,6 @@ def sina_symbol(symbol: str) -> str:
     if home not in ("SH", "SZ", "BJ"):
         raise FeedError(SOURCE, Fault.UNKNOWN_SYMBOL, f"{symbol} does not end in .SH, .SZ or .BJ")
     return f"{home.lower()}{code}"
-
-
-def quotes_request(symbols: Sequence[str]) -> Request:
-    """The request for at most BATCH quotes."""
-    return Request(QUOTE_HOST, "/list=" + ",".join(sina_symbol(symbol) for symbol in symbols), headers=HEADERS)
 
 
 def bars_request(key: str, scale: str) -> Request:
