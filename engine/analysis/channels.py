@@ -52,7 +52,7 @@ class Channel:
 
 def slow_channel(snapshot: Snapshot, interval: str) -> Channel:
     """Direction, strength, support and resistance, momentum."""
-    bars = grid(snapshot.bars, interval, most=MOST_BARS)
+    bars = grid(snapshot, interval, most=MOST_BARS)
     if not bars.symbols:
         return _none(snapshot, interval)
     high, low, close = _prices(snapshot, bars, interval)
@@ -73,7 +73,7 @@ def slow_channel(snapshot: Snapshot, interval: str) -> Channel:
 
 def fast_channel(snapshot: Snapshot, interval: str) -> Channel:
     """Momentum, breakout, overbought or oversold, micro-trend."""
-    bars = grid(snapshot.bars, interval, most=MOST_BARS)
+    bars = grid(snapshot, interval, most=MOST_BARS)
     if not bars.symbols:
         return _none(snapshot, interval)
     high, low, close = _prices(snapshot, bars, interval)

@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
-import polars as pl
 
 from engine.analysis import indicators as ind
 from engine.analysis.grid import grid
 from engine.analysis.indicators import Series
 from engine.core.units import UNITS, Units
 from engine.store.snapshot import Snapshot
+from engine.store.stretches import cells, greatest, spans
 
 DAILY = "1d"
 
@@ -59,8 +59,7 @@ class Features:
 def features(snapshot: Snapshot, symbols: Collection[str] | None = None) -> dict[str, Features]:
     """Figures for every instrument of the snapshot, or for those of `symbols` that it holds, by symbol."""
     asked = None if symbols is None else set(symbols)
-    bars = snapshot.bars if asked is None else snapshot.bars.filter(pl.col("symbol").is_in(list(asked)))
-    table = grid(bars, DAILY)
+    table = grid(snapshot, DAILY, asked)
     found = {item.symbol: Features(0) for item in snapshot.instruments if asked is None or item.symbol in asked}
     if table.symbols:
         figures = _figures(snapshot, table.symbols, table.table)
@@ -72,11 +71,10 @@ def features(snapshot: Snapshot, symbols: Collection[str] | None = None) -> dict
 
 def last_session(snapshot: Snapshot, name: str) -> dict[str, float]:
     """`last_amount` or `last_volume` of every name with a daily bar, without looking at anything before that bar."""
-    daily = snapshot.bars.lazy().filter(pl.col("interval") == DAILY).select("symbol", "close", "volume", "amount")
-    last = daily.unique("symbol", keep="last", maintain_order=True).collect()
-    columns = {column: last[column].to_numpy().astype(np.float64) for column in ("close", "volume", "amount")}
-    figures = _of_session(columns, UNITS[snapshot.market])[name]
-    return dict(zip(last["symbol"].to_list(), figures.tolist(), strict=True))
+    daily = spans(snapshot.stretches, DAILY)
+    last = {column: cells(snapshot.bars, column)[daily.ends - 1].astype(np.float64) for column in ("close", "volume", "amount")}
+    figures = _of_session(last, UNITS[snapshot.market])[name]
+    return dict(zip(daily.symbols, figures.tolist(), strict=True))
 
 
 def _plain(values: Series) -> list[float | None]:
@@ -135,9 +133,10 @@ def today(snapshot: Snapshot, symbols: list[str], last_close: Series) -> Series:
 
     Only for a share with a bar of the session just before: over a gap the ratio would hold a day's move as well.
     """
-    daily = snapshot.bars.select("symbol", "interval", "trading_day").filter(pl.col("interval") == DAILY)
-    newest = daily["trading_day"].max()
-    current = set(daily.filter(pl.col("trading_day") == newest)["symbol"])
+    daily = spans(snapshot.stretches, DAILY)
+    latest = greatest(daily, cells(snapshot.bars, "trading_day"))
+    newest = latest.max().item()
+    current = {symbol for symbol, day in zip(daily.symbols, latest.tolist(), strict=True) if day == newest}
     reference = {quote.symbol: quote.pre_close for quote in snapshot.quotes if snapshot.trading_day == quote.trading_day != newest}
     today = np.array([reference.get(symbol, 0) if symbol in current else 0 for symbol in symbols], dtype=np.float64)
     return np.where(today > 0, today, last_close) / last_close

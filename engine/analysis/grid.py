@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
-import polars as pl
 
 from engine.analysis.indicators import Series
+from engine.store.snapshot import Snapshot
+from engine.store.stretches import cells, spans
 
 COLUMNS = ("open", "high", "low", "close", "volume", "amount", "factor_ppm")
 
@@ -24,20 +26,20 @@ class Grid:
     newest: list[datetime]
 
 
-def grid(bars: pl.DataFrame, interval: str, *, most: int = 0) -> Grid:
-    """The bars of `interval` (snapshot.bars: sorted by symbol and time); of each share the newest `most`, 0 for all."""
-    rows = bars.select("symbol", "interval", "known_at", *COLUMNS).filter(pl.col("interval") == interval)
-    if rows.is_empty():
+def grid(snapshot: Snapshot, interval: str, symbols: Collection[str] | None = None, *, most: int = 0) -> Grid:
+    """The bars of `interval`, of every name or of those in `symbols`; of each the newest `most`, 0 for all."""
+    found = spans(snapshot.stretches, interval, symbols)
+    if not found.symbols:
         return Grid([], [], {}, [])
-    runs = rows["symbol"].rle().struct.unnest()
-    symbols, lengths = runs["value"].to_list(), runs["len"].to_numpy().astype(np.int64)
-    width = int(lengths.max())
-    places = np.repeat(np.arange(len(symbols)), lengths)
-    ends = np.cumsum(lengths)
-    columns = np.arange(rows.height) - np.repeat(ends, lengths) + width
+    lengths = found.ends - found.starts
+    shown = np.minimum(lengths, most) if most else lengths
+    width = int(shown.max())
+    names = np.repeat(np.arange(len(found.symbols)), shown)
+    back = np.repeat(np.cumsum(shown), shown) - np.arange(names.size)  # 1 for a name's last bar
+    rows, columns = np.repeat(found.ends, shown) - back, width - back
     table: dict[str, Series] = {}
     for name in COLUMNS:
-        cells = np.full((len(symbols), width), np.nan)
-        cells[places, columns] = rows[name].to_numpy()
-        table[name] = cells[:, -most:] if most else cells
-    return Grid(symbols, lengths.tolist(), table, rows["known_at"].gather(ends - 1).to_list())
+        table[name] = np.full((len(found.symbols), width), np.nan)
+        table[name][names, columns] = cells(snapshot.bars, name)[rows]
+    newest = [instant.replace(tzinfo=UTC) for instant in cells(snapshot.bars, "known_at")[found.ends - 1].tolist()]
+    return Grid(found.symbols, lengths.tolist(), table, newest)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-import polars as pl
+import numpy as np
 
 from engine.core.units import PPM
 from engine.store.snapshot import Snapshot
+from engine.store.stretches import Spans, cells, spans
 
 SESSIONS = 60
 RANGE_SESSIONS = 14
@@ -22,17 +23,21 @@ def daily_returns(snapshot: Snapshot, names: Collection[str]) -> dict[str, tuple
 
     A session in which a name did not trade is a return of 0, its next print carries the whole move.
     """
-    rows = _daily(snapshot, names, "trading_day", "close", "factor_ppm")
-    days = sorted({day for _, day, _, _ in rows})[-SESSIONS - 1 :]
-    if len(days) < 2:
+    daily = spans(snapshot.stretches, "1d", names)
+    days, closes, factors = (_of_each(snapshot, daily, column) for column in ("trading_day", "close", "factor_ppm"))
+    sessions = sorted({day for own in days for day in own})[-SESSIONS - 1 :]
+    if len(sessions) < 2:
         return {}
-    place = {day: index for index, day in enumerate(days)}
-    closes: dict[str, list[int]] = {}
-    for symbol, day, close, factor in rows:
-        if day in place:
-            closes.setdefault(symbol, [0] * len(days))[place[day]] = close * factor
-    half = len(days) // 2
-    return {symbol: _returns(prices) for symbol, prices in sorted(closes.items()) if any(prices[:half]) and any(prices[half:])}
+    place, half = {day: index for index, day in enumerate(sessions)}, len(sessions) // 2
+    found = {}
+    for symbol, *columns in zip(daily.symbols, days, closes, factors, strict=True):
+        prices = [0] * len(sessions)
+        for day, close, factor in zip(*columns, strict=True):
+            if day in place:
+                prices[place[day]] = close * factor
+        if any(prices[:half]) and any(prices[half:]):
+            found[symbol] = _returns(prices)
+    return found
 
 
 def _returns(prices: list[int]) -> tuple[int, ...]:
@@ -45,15 +50,17 @@ def _returns(prices: list[int]) -> tuple[int, ...]:
 
 def average_ranges(snapshot: Snapshot, names: Collection[str]) -> dict[str, int]:
     """The mean true range of the last 14 daily bars of each name, in price units; a name with fewer bars has no entry."""
-    true: dict[str, list[int]] = {}
-    for symbol, high, low, reference in _daily(snapshot, names, "high", "low", "pre_close"):
-        true.setdefault(symbol, []).append(max(high, reference) - min(low, reference))
-    return {
-        symbol: sum(moves[-RANGE_SESSIONS:]) // RANGE_SESSIONS for symbol, moves in true.items() if len(moves) >= RANGE_SESSIONS
+    daily = spans(snapshot.stretches, "1d", names)
+    columns = (_of_each(snapshot, daily, column, RANGE_SESSIONS) for column in ("high", "low", "pre_close"))
+    true = {
+        symbol: [max(high, reference) - min(low, reference) for high, low, reference in zip(*own, strict=True)]
+        for symbol, *own in zip(daily.symbols, *columns, strict=True)
     }
+    return {symbol: sum(moves) // RANGE_SESSIONS for symbol, moves in true.items() if len(moves) == RANGE_SESSIONS}
 
 
-def _daily(snapshot: Snapshot, names: Collection[str], *columns: str) -> list[tuple[Any, ...]]:
-    """(symbol, columns…) of the names' daily bars, by symbol and time; one pass, as each has its price."""
-    wanted = (pl.col("interval") == "1d") & pl.col("symbol").is_in(list(names))
-    return snapshot.bars.lazy().filter(wanted).select("symbol", *columns).collect().rows()
+def _of_each(snapshot: Snapshot, daily: Spans, column: str, most: int = 0) -> list[list[Any]]:
+    """A column of each name's daily bars, oldest first, as exact Python integers or days; of each the newest `most`, 0 for all."""
+    values = cells(snapshot.bars, column)
+    begins = np.maximum(daily.starts, daily.ends - most) if most else daily.starts
+    return [values[start:end].tolist() for start, end in zip(begins.tolist(), daily.ends.tolist(), strict=True)]

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-import polars as pl
-
 from engine.analysis import Features, features, screen_market
 from engine.brokers import Working
 from engine.core.account import Account
@@ -30,6 +28,7 @@ from engine.exchange.calendar import sessions_listed
 from engine.llm import CandidateRow, HoldingRow, PromptContext
 from engine.risk import Ruling, View, judge, triggers
 from engine.store.snapshot import Snapshot
+from engine.store.stretches import cells, spans
 
 
 class Newest(NamedTuple):
@@ -102,9 +101,9 @@ def _printed_on(quote: Quote) -> date:
 
 def newest_bars(snapshot: Snapshot) -> dict[str, Newest]:
     """Each name's newest daily bar; bars are sorted by symbol, interval and time, so it is the last of its run."""
-    daily = snapshot.bars.lazy().filter(pl.col("interval") == "1d").select("symbol", "trading_day", "close", "volume")
-    last = daily.unique("symbol", keep="last", maintain_order=True).collect()
-    return {symbol: Newest(day, close, volume) for symbol, day, close, volume in last.iter_rows()}
+    daily = spans(snapshot.stretches, "1d")
+    last = (cells(snapshot.bars, column)[daily.ends - 1].tolist() for column in ("trading_day", "close", "volume"))
+    return {symbol: Newest(*bar) for symbol, *bar in zip(daily.symbols, *last, strict=True)}
 
 
 def prices_of(snapshot: Snapshot, newest: Mapping[str, Newest]) -> dict[str, int]:

@@ -13,7 +13,7 @@ import io
 import itertools
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
@@ -28,6 +28,7 @@ from engine.core.instrument import Board, Instrument
 from engine.core.market import Quote
 from engine.core.units import Market
 from engine.store.durable import replace_file, sync_directory
+from engine.store.stretches import Stretch, stretches
 
 FORMAT = "kanpan-snapshot-1"
 _INSTANT = pl.Datetime("us", "UTC")
@@ -74,7 +75,8 @@ _METADATA_KEY = "kanpan"
 class Snapshot:
     """The market at `as_of`: nothing in it became known later. Instruments and quotes sorted by symbol.
 
-    `bars` has BAR_SCHEMA, raw integer prices, sorted by symbol, interval, known_at. Made by `freeze` or `read` only.
+    `bars` has BAR_SCHEMA, raw integer prices, sorted by symbol, interval, known_at; `stretches` says where each name's lie in it.
+    Made by `freeze` or `read` only.
     """
 
     as_of: datetime
@@ -84,6 +86,10 @@ class Snapshot:
     instruments: tuple[Instrument, ...]
     quotes: tuple[Quote, ...]
     bars: pl.DataFrame
+    stretches: tuple[Stretch, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stretches", stretches(self.bars))
 
 
 def freeze(
@@ -121,7 +127,7 @@ def content_hash(snapshot: Snapshot) -> str:
 def _hashed(snapshot: Snapshot, header: bytes) -> str:
     digest = hashlib.sha256(FORMAT.encode())
     digest.update(header)
-    digest.update(json.dumps(_runs(snapshot.bars), ensure_ascii=False).encode())
+    digest.update(json.dumps(snapshot.stretches, ensure_ascii=False).encode())
     for name in BAR_SCHEMA:
         if name not in ("symbol", "interval"):
             digest.update(_whole(snapshot.bars[name]).data)
@@ -200,19 +206,13 @@ def _checked(bars: pl.DataFrame, as_of: datetime, names: set[str]) -> pl.DataFra
 
 def _ordered(bars: pl.DataFrame) -> bool:
     """Whether rows strictly rise by symbol, interval, known_at: sorted and without duplicates."""
-    runs = _runs(bars)
+    runs = stretches(bars)
     if any(before[:2] >= after[:2] for before, after in itertools.pairwise(runs)):
         return False
     rises = np.diff(_whole(bars["known_at"])) > 0
     borders = np.cumsum([length for _, _, length in runs], dtype=np.int64)[:-1] - 1
     rises[borders] = True
     return bool(rises.all())
-
-
-def _runs(bars: pl.DataFrame) -> list[tuple[str, str, int]]:
-    """(symbol, interval, rows) of each stretch of rows with one symbol and interval."""
-    runs = bars.select(pl.struct("symbol", "interval").rle().alias("run"))["run"].to_list()
-    return [(run["value"]["symbol"], run["value"]["interval"], run["len"]) for run in runs]
 
 
 def _whole(column: pl.Series) -> npt.NDArray[np.int64]:
