@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.core.account import Account
-from engine.core.journal import Adjusted, Filled, OrderMoved
+from engine.core.journal import Adjusted, Filled, FundingSettled, Liquidated, OrderMoved
 from engine.core.order import Order, OrderStatus
 from engine.exchange import Charged
 from engine.exchange.corporate import CorporateAction
@@ -43,18 +43,34 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A broker's whole state: the account, every open order by id, distributions received. Immutable until the ledger agrees."""
+    """A broker's whole state: the account, every open order by id, distributions received. Immutable until the ledger agrees.
+
+    Of perpetuals also, by instrument, the last funding `settled` and the latest `trades` (instant, signed quantity): funding that
+    becomes known a while after its settlement is due from what was held then.
+    """
 
     account: Account
     working: Mapping[str, Working]
     actions: Mapping[str, tuple[CorporateAction, ...]] = field(default_factory=dict)
+    settled: Mapping[str, datetime] = field(default_factory=dict)
+    trades: Mapping[str, tuple[tuple[datetime, int], ...]] = field(default_factory=dict)
+
+
+REMEMBERED = timedelta(days=1)
+"""For how long a trade in a perpetual is kept in mind; funding is known minutes after its settlement."""
+
+
+def traded(book: Book, instrument: str, at: datetime, signed: int) -> Book:
+    """The book with one more trade in a perpetual kept in mind; `signed` quantity, below zero for a sale."""
+    recent = tuple(trade for trade in book.trades.get(instrument, ()) if trade[0] > at - REMEMBERED)
+    return replace(book, trades={**book.trades, instrument: (*recent, (at, signed))})
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
     """What orders or a market event did: records for the ledger, in order, and the book after them."""
 
-    records: tuple[OrderMoved | Filled | Adjusted, ...]
+    records: tuple[OrderMoved | Filled | Adjusted | FundingSettled | Liquidated, ...]
     book: Book
 
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from engine.brokers.broker import Book, Working
-from engine.core.errors import KanpanError
+from engine.brokers.broker import Book, Working, traded
+from engine.brokers.margined import book_margined, reservation
+from engine.core.errors import KanpanError, RuleUnknown
 from engine.core.ids import fill_id
-from engine.core.instrument import Instrument
+from engine.core.instrument import Board, Instrument
 from engine.core.journal import Filled, PrintMet
 from engine.core.order import OPEN_STATUSES, Fill, OrderStatus, OrderType, Side
 from engine.core.units import Market
@@ -21,6 +22,7 @@ from engine.exchange import (
     Calendar,
     Charged,
     FeeSchedule,
+    PerpTerms,
     apply_booking,
     book_fill,
     fees,
@@ -34,12 +36,17 @@ from engine.exchange.fees import plus
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """What does not change during a desk's life: its instruments, calendar and fee schedule."""
+    """What does not change during a desk's life: its instruments, calendar, fee schedule, and its terms for perpetuals if any."""
 
     desk: str
     instruments: Mapping[str, Instrument]
     calendar: Calendar
     schedule: FeeSchedule
+    perps: PerpTerms | None = None
+
+    def terms_of(self, instrument: Instrument) -> PerpTerms | None:
+        """The terms on which an instrument trades on margin; None where it trades against cash."""
+        return self.perps if instrument.board is Board.PERP else None
 
 
 _KINDS = {OrderType.MARKET: kernel.MARKET, OrderType.LIMIT: kernel.LIMIT, OrderType.STOP: kernel.STOP}
@@ -96,25 +103,35 @@ def execute(
         at=at,
         source=source,
     )
+    terms = venue.terms_of(instrument)
     try:
-        booking = _with_tax(book, fill, book_fill(book.account, fill, sellable_on=settles_on(instrument, day, venue.calendar)))
+        if terms is not None:
+            booking = book_margined(terms, book, fill)
+        else:
+            booking = _with_tax(book, fill, book_fill(book.account, fill, sellable_on=settles_on(instrument, day, venue.calendar)))
         account = apply_booking(book.account, booking)
     except KanpanError:
         return None  # the books cannot take it: no fill, the order stays and expires
-    after = _advanced(venue, working, fill, instrument)
+    moved = replace(book, account=account)
+    after = _advanced(venue, moved, working, fill, instrument)
     open_orders = {key: value for key, value in book.working.items() if key != order.order_id}
     if after.status in OPEN_STATUSES:
         open_orders[order.order_id] = after
-    filled = Filled(fill, after.status, after.reserved, booking.lots, booking.postings, met)
-    return filled, claimed(Book(account, open_orders, book.actions))
+    if terms is not None:
+        moved = traded(moved, order.instrument, at, quantity if order.side is Side.BUY else -quantity)
+    filled = Filled(fill, after.status, after.reserved, booking.lots, booking.postings, met, booking.perps)
+    return filled, claimed(replace(moved, working=open_orders))
 
 
-def _advanced(venue: Venue, working: Working, fill: Fill, instrument: Instrument) -> Working:
+def _advanced(venue: Venue, book: Book, working: Working, fill: Fill, instrument: Instrument) -> Working:
     order, before = working.order, working.charged
     charged = Charged(before.quantity + fill.quantity, before.notional + fill.notional, plus(before.fees, fill.fees))
     remaining = working.remaining - fill.quantity
     reserved = 0
-    if remaining and order.side is Side.BUY:
+    terms = venue.terms_of(instrument)
+    if remaining and terms is not None:
+        reserved = _still_reserved(venue.schedule, terms, book, working, instrument, remaining)
+    elif remaining and order.side is Side.BUY:
         # What was held back covered the whole order at its dearest; what is spent of it is free of it.
         reserved = max(0, working.reserved - fill.notional - fill.fees.total)
         if order.limit_price:
@@ -123,6 +140,18 @@ def _advanced(venue: Venue, working: Working, fill: Fill, instrument: Instrument
     status = OrderStatus.PARTIALLY_FILLED if remaining else OrderStatus.FILLED
     filled = working.filled + fill.quantity
     return replace(working, status=status, filled=filled, fills=working.fills + 1, reserved=reserved, charged=charged)
+
+
+def _still_reserved(
+    schedule: FeeSchedule, terms: PerpTerms, book: Book, working: Working, instrument: Instrument, remaining: int
+) -> int:
+    """For the rest of an order in a perpetual: what it would open from here, as far as free cash goes."""
+    others = sum(item.reserved for key, item in book.working.items() if key != working.order.order_id)
+    try:
+        needed = reservation(terms, schedule, book, instrument, working.order, remaining)
+    except RuleUnknown:
+        return 0  # beyond the brackets from here on: it will not fill
+    return min(needed, book.account.cash - others)
 
 
 def _with_tax(book: Book, fill: Fill, booking: Booking) -> Booking:
@@ -137,7 +166,7 @@ def _with_tax(book: Book, fill: Fill, booking: Booking) -> Booking:
 def with_action(book: Book, action: CorporateAction) -> Book:
     """Remember a distribution for as long as a lot that received it is held."""
     known = book.actions.get(action.symbol, ())
-    return Book(book.account, book.working, {**book.actions, action.symbol: (*known, action)})
+    return replace(book, actions={**book.actions, action.symbol: (*known, action)})
 
 
 def claimed(book: Book) -> Book:
@@ -147,7 +176,7 @@ def claimed(book: Book) -> Book:
     for item in book.working.values():
         if item.order.side is Side.SELL:
             claims[item.order.instrument] = claims.get(item.order.instrument, 0) + item.remaining
-    return Book(replace(book.account, reserved=reserved, pending_sells=claims), book.working, book.actions)
+    return replace(book, account=replace(book.account, reserved=reserved, pending_sells=claims))
 
 
 def lot_of(instrument: Instrument) -> int:

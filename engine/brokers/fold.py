@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from engine.brokers.broker import Book, Working
+from engine.brokers.broker import Book, Working, traded
 from engine.brokers.execution import claimed, with_action
+from engine.brokers.settling import after_funding, after_liquidation
 from engine.core.account import Account
 from engine.core.journal import (
     Adjusted,
     DeskOpened,
     Filled,
+    FundingSettled,
+    Liquidated,
     Marked,
     OrderCreated,
     OrderMoved,
@@ -22,7 +25,7 @@ from engine.core.journal import (
     TradingState,
     TradingStateMoved,
 )
-from engine.core.order import OPEN_STATUSES, OrderStatus
+from engine.core.order import OPEN_STATUSES, OrderStatus, Side
 from engine.core.past import Past
 from engine.core.units import Market
 from engine.exchange import Booking, Charged, apply_booking, new_account
@@ -72,9 +75,13 @@ class Fold:
                 self._filled(record)
             case Adjusted(desk=self.desk):
                 account = apply_booking(self.book.account, Booking(record.lots, record.postings))
-                self.book = claimed(Book(account, self.book.working, self.book.actions))
+                self.book = claimed(replace(self.book, account=account))
                 if record.terms.ex_date:
                     self.book = with_action(self.book, action_of(record))
+            case FundingSettled(desk=self.desk):
+                self.book = after_funding(self.book, record)
+            case Liquidated(desk=self.desk):
+                self.book = after_liquidation(self.book, record)
             case TradingStateMoved(desk=self.desk):
                 self.trading_state = record.state
             case Marked(desk=self.desk):
@@ -92,7 +99,7 @@ class Fold:
         elif record.status not in OPEN_STATUSES:
             self.created.pop(record.order_id, None)
             working.pop(record.order_id, None)
-        self.book = claimed(Book(self.book.account, working, self.book.actions))
+        self.book = claimed(replace(self.book, working=working))
 
     def _filled(self, record: Filled) -> None:
         fill, working = record.fill, dict(self.book.working)
@@ -108,5 +115,8 @@ class Fold:
                 reserved=record.reserved,
                 charged=charged,
             )
-        account = apply_booking(self.book.account, Booking(record.lots, record.postings))
-        self.book = claimed(Book(account, working, self.book.actions))
+        account = apply_booking(self.book.account, Booking(record.lots, record.postings, perps=record.perps))
+        book = replace(self.book, account=account, working=working)
+        if record.perps:
+            book = traded(book, fill.instrument, fill.at, fill.quantity if fill.side is Side.BUY else -fill.quantity)
+        self.book = claimed(book)

@@ -2,6 +2,7 @@
 
 submit ──► the rulebook's admission (phase, lots, T+1, tick, limits, cage), cash ──► accepted / rejected by code
 print  ──► orders sent before it ──► the matching kernel ──► fees by date ──► double-entry booking
+funding, marks ──► what perpetuals pay and earn, and what the exchange liquidates
 close  ──► what is left expires
 Every method computes what would be; `adopt` makes it so once the ledger has it.
 """
@@ -9,24 +10,30 @@ Every method computes what would be; `adopt` makes it so once the ledger has it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 
+from engine.brokers import settling
 from engine.brokers.broker import Book, Effects, Working
 from engine.brokers.execution import Venue, claimed, execute, lot_of, with_action
+from engine.brokers.margined import refusal
 from engine.core.account import Account
 from engine.core.instrument import Instrument
 from engine.core.journal import Adjusted, Distribution, Filled, OrderMoved, PrintMet
-from engine.core.market import Bar, Quote
+from engine.core.market import Bar, Funding, Quote
 from engine.core.order import Order, OrderStatus, Side
 from engine.core.units import Market
 from engine.exchange import (
     Charged,
     FeeSchedule,
+    PerpTerms,
     PriceLimits,
     Request,
+    accepts_orders,
     apply_booking,
     cage_base,
     calendar,
+    exchange_of,
     kernel,
     order_problem,
     price_limits,
@@ -47,8 +54,16 @@ Record = OrderMoved | Filled | Adjusted
 class PaperBroker:
     """One desk's simulated exchange account."""
 
-    def __init__(self, desk: str, market: Market, schedule: FeeSchedule, instruments: Mapping[str, Instrument]) -> None:
-        self._venue = Venue(desk, instruments, calendar(market), schedule)
+    def __init__(
+        self,
+        desk: str,
+        market: Market,
+        schedule: FeeSchedule,
+        instruments: Mapping[str, Instrument],
+        perps: PerpTerms | None = None,
+    ) -> None:
+        self._venue = Venue(desk, instruments, calendar(market), schedule, perps)
+        self._marks: dict[str, int] = {}
         self._quotes: dict[str, Quote] = {}
         self._volumes: dict[str, int] = {}
         self._book = Book(Account(desk, "", 0, 0, 0, 0), {})
@@ -87,6 +102,10 @@ class PaperBroker:
         quote = self._quotes.get(symbol)
         return quote.last if quote is not None else 0
 
+    def mark_price(self, symbol: str) -> int:
+        """What a position is valued at: the newest mark the exchange gave, else the newest price; 0 where there is neither."""
+        return self._marks.get(symbol) or self.last_price(symbol)
+
     # -- orders -----------------------------------------------------------------------------------------------------------
 
     def submit(self, orders: Sequence[Order], at: datetime, *, sent_at: datetime | None = None) -> Effects:
@@ -103,7 +122,7 @@ class PaperBroker:
                 continue
             records.append(OrderMoved(order.order_id, self._venue.desk, OrderStatus.ACCEPTED))
             working = Working(order, OrderStatus.ACCEPTED, 0, 0, reserved, Charged(), sent_at)
-            book = claimed(Book(book.account, {**book.working, order.order_id: working}, book.actions))
+            book = claimed(replace(book, working={**book.working, order.order_id: working}))
         return Effects(tuple(records), book)
 
     def deny(self, orders: Sequence[Order], code: str) -> Effects:
@@ -123,14 +142,18 @@ class PaperBroker:
     def _closed(self, order_ids: Sequence[str], status: OrderStatus, code: str) -> Effects:
         working = {key: value for key, value in self._book.working.items() if key not in order_ids}
         records = tuple(OrderMoved(order_id, self._venue.desk, status, code) for order_id in order_ids)
-        return Effects(records, claimed(Book(self._book.account, working, self._book.actions)))
+        return Effects(records, claimed(replace(self._book, working=working)))
 
     def _problem(self, book: Book, order: Order, at: datetime) -> tuple[str, int]:
-        """Why the exchange would refuse this order ('' when it would not), and the cash a buy must hold back."""
+        """Why the exchange would refuse this order ('' when it would not), and the cash it must hold back."""
         instrument, day = self._venue.instruments[order.instrument], order.trading_day
         quote = self._quotes.get(order.instrument)
         if quote is None or quote.trading_day != day:
             return "NO_PRICE_TODAY", 0
+        terms = self._venue.terms_of(instrument)
+        if terms is not None:
+            closed = self._closed_to(quote, instrument, at)
+            return (closed, 0) if closed else refusal(terms, self._venue.schedule, book, instrument, order)
         band, position = self.limits(quote), book.account.positions.get(order.instrument)
         bought = sum(lot.quantity for lot in position.lots if lot.bought_on == day) if position is not None else 0
         problem = order_problem(
@@ -151,6 +174,12 @@ class PaperBroker:
             return "PRICE_UNBOUNDED", 0  # without a limit of any kind nothing bounds what a buy may cost
         reserved = worst_case_cost(instrument, order.quantity, dearest, day, self._venue.schedule)
         return ("CASH_INSUFFICIENT", 0) if reserved > book.account.cash - book.account.reserved else ("", reserved)
+
+    def _closed_to(self, quote: Quote, instrument: Instrument, at: datetime) -> str:
+        phase = self._venue.calendar.phase(at, instrument)
+        if quote.suspended:
+            return "SUSPENDED"
+        return "" if accepts_orders(phase, exchange_of(instrument)) else f"PHASE_{phase.value.upper()}"
 
     def limits(self, quote: Quote) -> tuple[int, int] | None:
         """(limit-up, limit-down) of a name on the quote's day; None without limits. Published limits win over computed ones."""
@@ -205,4 +234,20 @@ class PaperBroker:
         terms = Distribution(action.ex_date.isoformat(), action.cash_e8, action.bonus_e8, action.transfer_e8)
         record = Adjusted(self._venue.desk, adjustment_id, action.symbol, "DISTRIBUTION", booking.lots, booking.postings, terms)
         book = with_action(self._book, action)
-        return Effects((record,), claimed(Book(apply_booking(book.account, booking), book.working, book.actions)))
+        return Effects((record,), claimed(replace(book, account=apply_booking(book.account, booking))))
+
+    # -- perpetuals -------------------------------------------------------------------------------------------------------
+
+    def settle(self, fundings: Sequence[Funding]) -> Effects:
+        """Funding of what was held at these settlements; what is booked already, or was not held, gives no record."""
+        return settling.settle(self._venue.desk, self._book, fundings)
+
+    def watch_margins(self, marks: Mapping[str, int], at: datetime, day: date) -> Effects:
+        """Mark prices (price units) as of `at`: a position whose margin no longer covers its maintenance is liquidated.
+
+        Ask once an instant, after its funding: a liquidation is named by desk, instrument and instant.
+        """
+        self._marks.update(marks)
+        if self._venue.perps is None:
+            return Effects((), self._book)
+        return settling.watch_margins(self._venue.desk, self._venue.perps, self._book, marks, at, day)

@@ -59,6 +59,10 @@ class PerpPosition:
         value = _CRYPTO.notional(mark, abs(self.quantity))
         return value - self.entry if self.quantity > 0 else self.entry - value
 
+    def worth(self, mark: int) -> int:
+        """What it adds to equity, in money units: its margin and what it would gain at `mark`; the margin alone while that is 0."""
+        return self.margin + self.unrealized(mark) if mark else self.margin
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

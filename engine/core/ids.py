@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, date, datetime
 
+SHADOW_MARK = "~"
+"""Between a desk's name and its shadow's in every record: `demo~other`. No desk that trades can be named so."""
+
 
 def cycle_id(desk: str, market: str, trading_day: date, slot: datetime) -> str:
     """`desk:market:session-date:slot-UTC`, readable and unique per slot; `slot` is an aware datetime (second resolution)."""
@@ -20,6 +23,11 @@ def order_id(cycle: str, item: str, attempt: int = 0) -> str:
 def fill_id(order: str, sequence: int) -> str:
     """The `sequence`-th fill of an order, counted from 1."""
     return f"{order}-{sequence}"
+
+
+def instant_id(desk: str, instrument: str, what: str, at: datetime) -> str:
+    """What can happen once at an instant to what a desk holds of an instrument: `desk:instrument:what:instant-UTC`."""
+    return f"{desk}:{instrument}:{what}:{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
 
 
 def content_hash(data: bytes) -> str:

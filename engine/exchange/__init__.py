@@ -28,6 +28,7 @@ from engine.exchange.contracts import Contract, MarginTier, PerpTerms, contract_
 from engine.exchange.corporate import CorporateAction, book_dividend, book_sale_tax, dividend_tax, ex_reference
 from engine.exchange.depth import KINDS, SIDES, DepthFill, match_depth
 from engine.exchange.fees import NOTHING_CHARGED, Charged, FeeSchedule, charged_by, fees, order_fees, worst_case_cost
+from engine.exchange.fitted import fitted
 from engine.exchange.kernel import CODES, match_bar, match_print, match_quote, participation_cap
 from engine.exchange.limits import PriceLimits, cage_base, price_cage, price_limits
 from engine.exchange.lots import (
@@ -40,9 +41,11 @@ from engine.exchange.lots import (
     tick_of,
     to_tick,
 )
+from engine.exchange.opening import opening_cost
 from engine.exchange.perps import (
     PerpBooking,
     book_funding,
+    book_payment,
     book_perp_fill,
     funding_payment,
     funding_rate,
@@ -98,6 +101,7 @@ __all__ = [
     "book_fill",
     "book_flow",
     "book_funding",
+    "book_payment",
     "book_perp_fill",
     "book_sale_tax",
     "cage_base",
@@ -114,6 +118,7 @@ __all__ = [
     "exchange_of",
     "extended",
     "fees",
+    "fitted",
     "floor_quantity",
     "funding_payment",
     "funding_rate",
@@ -133,6 +138,7 @@ __all__ = [
     "new_account",
     "on_tick",
     "open_account",
+    "opening_cost",
     "order_fees",
     "order_maximum",
     "order_problem",

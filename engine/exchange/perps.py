@@ -52,14 +52,21 @@ def initial_margin(contract: Contract, notional: int, leverage: int) -> int:
 
 def maintenance_margin(contract: Contract, notional: int) -> int:
     """Margin below which the position is liquidated: notional × rate - cum, rounded up."""
-    tier = tier_at(contract, notional)
+    return _maintenance(tier_at(contract, notional), notional)
+
+
+def _maintenance(tier: MarginTier, notional: int) -> int:
     return div_up(notional * tier.mmr_ppm, PPM) - tier.cum
 
 
 def must_liquidate(position: PerpPosition, contract: Contract, mark: int) -> bool:
-    """Whether margin plus unrealized gain no longer exceeds maintenance at the mark price."""
+    """Whether margin plus unrealized gain no longer exceeds maintenance at the mark price.
+
+    A position that has grown beyond the brackets is held to the last of them. Raises RuleUnknown for a contract without any.
+    """
     notional = _UNITS.notional(mark, abs(position.quantity))
-    return position.margin + position.unrealized(mark) <= maintenance_margin(contract, notional)
+    tier = tier_at(contract, min(notional, contract.tiers[-1].cap if contract.tiers else notional))
+    return position.margin + position.unrealized(mark) <= _maintenance(tier, notional)
 
 
 def liquidation_price(position: PerpPosition, contract: Contract) -> int:
@@ -168,8 +175,14 @@ def funding_payment(position: PerpPosition, mark: int, rate_e8: int) -> int:
 
 
 def book_funding(account: Account, position: PerpPosition, mark: int, rate_e8: int) -> PerpBooking:
-    """Settle funding in cash; what cash cannot pay comes out of the margin, and what neither can is forgiven before liquidation."""
-    amount = funding_payment(position, mark, rate_e8)
+    """Settle funding of the whole position (see book_payment)."""
+    booking = book_payment(account, position, funding_payment(position, mark, rate_e8))
+    (after,) = booking.perps
+    return PerpBooking(replace(position, margin=after.margin), booking)
+
+
+def book_payment(account: Account, position: PerpPosition, amount: int) -> Booking:
+    """`amount` (below zero: to pay) into cash; what cash cannot pay comes out of the margin, what neither can is forgiven."""
     from_cash = max(amount, -account.cash)
     from_margin = max(amount - from_cash, -position.margin)
     postings = (
@@ -178,7 +191,7 @@ def book_funding(account: Account, position: PerpPosition, mark: int, rate_e8: i
         Posting(f"funding:{position.instrument}", -from_cash - from_margin),
     )
     kept = replace(position, margin=position.margin + from_margin)
-    return PerpBooking(kept, Booking((), _nonzero(postings), perps=(_change(kept.instrument, kept),)))
+    return Booking((), _nonzero(postings), perps=(_change(kept.instrument, kept),))
 
 
 def funding_times(hours: int, after: datetime, until: datetime) -> list[datetime]:
