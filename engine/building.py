@@ -52,7 +52,7 @@ MAX_AGE_NAMED_S, MAX_AGE_WHOLE_S = 90, 300
 _FRACTIONS = (
     "max_weekly_loss", "max_leverage", "max_cluster", "cluster_correlation", "max_volatility", "max_var", "min_edge", "stop_loss",
     "take_profit", "trailing", "give_back", "size", "kelly_cap", "risk_per_trade", "volatility_target",
-    "evidence_cap",
+    "evidence_cap", "max_net", "min_liquidation_distance", "max_funding",
 )  # fmt: skip
 _COUNTS = (
     "max_losing_streak", "cooling_off", "max_entries_cycle", "max_entries_day", "reentry_cooldown", "min_holding",
@@ -128,6 +128,7 @@ def mandate_of(name: str, desk: DeskConfig, language: str) -> Mandate:
         route=desk.route.exact(),
         gate=desk.rules.policy(),
         budget=budget,
+        perps=desk.perps.terms(desk.universe.symbols) if desk.perps is not None else None,
     )
 
 

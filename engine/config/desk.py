@@ -13,7 +13,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from engine.config.budget import BudgetConfig
 from engine.config.fusion import FusionConfig
-from engine.config.live import FEEDS, RECORDED, LiveConfig, bars_of, feed_problem
+from engine.config.live import CACHE, FEEDS, RECORDED, LiveConfig, bars_of, feed_problem
+from engine.config.perps import PerpsConfig
 from engine.config.policy import FeePolicy, RiskPolicy
 from engine.config.route import RouteConfig
 from engine.config.rules import RulesPolicy
@@ -23,6 +24,8 @@ from engine.config.strict import Amount, Fraction, Multiple, Strict
 from engine.config.universe import Universe
 from engine.core.units import UNITS, Market, to_units
 
+PERPETUAL = ("store", "sim", "binance_um")
+"""The feeds of a desk of perpetuals."""
 STRATEGIES = ("panel", "fusion", "rules", "baseline")
 
 _BY_MARKET: dict[str, dict[str, str]] = {
@@ -56,7 +59,7 @@ class DeskConfig(Strict):
     feed: tuple[str, ...] = ("replay",)
     bars: tuple[str, ...] = ()
     strategy: str = "panel"
-    baseline: Literal["equal", "momentum", "random", "hold"] = "equal"
+    baseline: Literal["equal", "momentum", "random", "hold", "trend"] = "equal"
     baseline_turnover: Multiple = Decimal(12)
     prompt: str = "ashare-daily"
     models: tuple[str, ...] = ("offline",)
@@ -77,6 +80,7 @@ class DeskConfig(Strict):
     fusion: FusionConfig = FusionConfig()
     rules: RulesPolicy = RulesPolicy()
     budget: BudgetConfig = BudgetConfig()
+    perps: PerpsConfig | None = None
     shadow: Shadows = shadows_field()
 
     @field_validator("schedule")
@@ -120,20 +124,27 @@ class DeskConfig(Strict):
     @model_validator(mode="before")
     @classmethod
     def _by_market(cls, value: Any) -> Any:
-        """What is left out follows the market: prompt and schedule, and 10 % a name where it is crypto."""
+        """What is left out follows the market: prompt and schedule, and 10 % a name where it is crypto; and its perpetuals."""
         if not isinstance(value, dict):
             return value
+        risk, perps = value.get("risk", {}), value.get("perps")
+        if perps is not None:
+            value = {"prompt": "perp-daily", **value}
+            leverage = perps.get("leverage", 1) if isinstance(perps, dict) else getattr(perps, "leverage", 1)
+            risk = {"max_leverage": leverage, **risk} if isinstance(risk, dict) else risk
         value = {**_BY_MARKET.get(str(value.get("market")), {}), **value}
-        risk = value.get("risk", {})
         if value.get("market") != Market.CRYPTO or not isinstance(risk, dict):
             return value
         return {**value, "risk": {"max_position": "0.10", **risk}}
 
     @model_validator(mode="after")
     def _possible(self) -> DeskConfig:
-        if "sim" in self.feed and (self.market is not Market.ASHARE or len(self.feed) > 1):
-            raise ValueError("the feed sim plays simulated A-shares only, and alone: nothing real stands in for it")
-        if problem := feed_problem(self.market, self.feed):
+        simulated = self.market is Market.ASHARE or self.perps is not None
+        if "sim" in self.feed and (not simulated or len(self.feed) > 1):
+            raise ValueError("the feed sim plays simulated A-shares and perpetuals only, and alone: nothing real stands in for it")
+        if problem := self._margin_problem():
+            raise ValueError(problem)
+        if self.feed != ("sim",) and (problem := feed_problem(self.market, self.feed)):
             raise ValueError(problem)
         if self.strategy != "baseline" and not self.models:
             raise ValueError(f"models: the strategy {self.strategy} needs at least one")
@@ -150,6 +161,25 @@ class DeskConfig(Strict):
                 raise ValueError(f"{name}: {error}") from None
         self.universe.filters(self.market)
         return self
+
+    def _margin_problem(self) -> str:
+        """Why its perpetuals cannot be traded so, '' where they can or there are none."""
+        most = 1 if self.perps is None else self.perps.leverage
+        for name in ("max_position", "max_gross", "max_cluster", "max_net"):
+            if getattr(self.risk, name) > most:
+                return f"risk.{name}: must be between 0 and {most}"
+        if self.perps is None:
+            return ""
+        if self.market is not Market.CRYPTO:
+            return f"perps: the market {self.market} has none"
+        if self.strategy == "rules":
+            return "perps: the strategy rules knows no short position and no margin"
+        if self.baseline == "trend" and not self.perps.shorts:
+            return "baseline: trend goes short, which perps.shorts does not allow"
+        foreign = [name for name in self.feed if name not in (*PERPETUAL, CACHE)]
+        if foreign:
+            return f"feed: {foreign[0]} has no perpetuals; there are {', '.join(PERPETUAL)}"
+        return self.perps.problem(self.universe.symbols)
 
     @property
     def intervals(self) -> tuple[tuple[str, int], ...]:
@@ -194,9 +224,8 @@ class DeskConfig(Strict):
 
     def canonical(self) -> str:
         """Canonical JSON of everything that decides here, so not its shadows, for the journal and its hash; it holds no secret."""
-        return json.dumps(
-            self.model_dump(mode="json", exclude={"shadow"}), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
+        left_out = {"shadow"} if self.perps is not None else {"shadow", "perps"}
+        return json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     def digest(self) -> str:
         """SHA-256 of `canonical()`."""

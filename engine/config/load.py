@@ -129,6 +129,8 @@ def _explain(error: ValidationError, text: str, where: str, sources: Mapping[tup
     path = tuple(str(part) for part in first["loc"])
     message = "unknown key" if first["type"] == "extra_forbidden" else str(first["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
+    if within := re.fullmatch(r"(risk)\.(\w+): (.*)", message):  # a limit that another table of the desk allows or not
+        path, message = (*path, within[1], within[2]), within[3]
     bounds = re.fullmatch(r"input should be (greater|less) than or equal to (0|1)", message)
     if bounds and path[-1] in RiskPolicy.model_fields:
         message = "must be between 0 and 1"

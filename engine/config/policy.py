@@ -14,11 +14,13 @@ from engine.core.units import PPM
 class RiskPolicy(Strict):
     """Limits no model can talk to; fractions of equity, amounts in the desk's currency, waiting times in sessions; 0 is off.
 
-    `max_position` left out is 30 % of equity, and 10 % where the market is crypto.
+    `max_position` left out is 30 % of equity, and 10 % where the market is crypto. `max_position`, `max_gross` and `max_cluster`
+    beyond 1 are for desks of perpetuals (desk.py refuses them elsewhere), whose `max_leverage` left out is that of their positions;
+    `max_net`, `min_liquidation_distance` (of the mark) and `max_funding` (a year's, as an entry would pay it) are theirs alone.
     """
 
-    max_position: Fraction = Decimal("0.30")
-    max_gross: Fraction = Decimal("0.80")
+    max_position: Multiple = Decimal("0.30")
+    max_gross: Multiple = Decimal("0.80")
     max_sector: Fraction = Decimal("0.40")
     max_daily_loss: Fraction = Decimal("0.05")
     max_drawdown: Fraction = Decimal("0.15")
@@ -37,7 +39,7 @@ class RiskPolicy(Strict):
     min_holding: Sessions = 0
     max_orders_minute: int = Field(default=60, ge=0, le=10_000)
     max_leverage: Multiple = Decimal(1)
-    max_cluster: Fraction = Decimal("0.60")
+    max_cluster: Multiple = Decimal("0.60")
     cluster_correlation: Fraction = Decimal("0.80")
     max_volatility: Multiple = Decimal("0.60")
     max_var: Fraction = Decimal("0.06")
@@ -52,6 +54,9 @@ class RiskPolicy(Strict):
     risk_per_trade: Fraction = Decimal("0.01")
     volatility_target: Multiple = Decimal("0.15")
     evidence_cap: Fraction = Decimal("0.05")
+    max_net: Multiple = Decimal(1)
+    min_liquidation_distance: Fraction = Decimal("0.05")
+    max_funding: Multiple = Decimal("0.50")
     on_daily_loss: Literal["lock", "reduce", "halt"] = "reduce"
     on_weekly_loss: Literal["lock", "reduce", "halt"] = "lock"
     on_drawdown: Literal["lock", "reduce", "halt"] = "reduce"

@@ -53,8 +53,8 @@ def max_leverage(view: View, policy: Policy, wish: Wish) -> Finding | None:
 
 
 def cash_reserve(view: View, policy: Policy, wish: Wish) -> Finding | None:
-    """Cash that is never spent, nor what open orders reserve."""
-    spendable = max(0, view.cash_free - policy.cash_reserve)
+    """Cash that is never spent, nor what open orders reserve. On margin a unit of cash opens so many as the leverage says."""
+    spendable = max(0, view.cash_free - policy.cash_reserve) * (1 if view.perps is None else view.perps.leverage)
     wanted = (wish.target_ppm - wish.current_ppm) * view.equity // PPM
     if wanted <= spendable:
         return None

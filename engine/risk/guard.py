@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 from engine.core.decision import Decision, Intent, Verdict, VerdictResult
 from engine.core.errors import KanpanError
-from engine.core.order import Side
 from engine.exchange import FeeSchedule
+from engine.risk.margined import shape_margined
 from engine.risk.policy import Policy
 from engine.risk.rules import RULES
 from engine.risk.shape import Proposal, shape
+from engine.risk.two_way import wish_either_way
 from engine.risk.view import Finding, Rule, View, Wish, fraction
 
 UNEVALUABLE = (KeyError, ValueError, ArithmeticError, TypeError, KanpanError)
@@ -44,8 +45,10 @@ def judge(
     """
     verdicts: list[Verdict] = []
     proposals: list[Proposal] = []
-    view = replace(view, fees=schedule, policy_problem=policy.problem())
-    table = {True: list(rules), False: [rule for rule in rules if not rule.entries_only]}
+    view = replace(view, fees=schedule, policy_problem=policy.problem(1 if view.perps is None else view.perps.leverage))
+    asked = [rule for rule in rules if not rule.perps or view.perps is not None]
+    table = {True: asked, False: [rule for rule in asked if not rule.entries_only]}
+    shaping = shape if view.perps is None else shape_margined
     for wish in _ranked(view, decisions):
         if wish.decision.intent is Intent.HOLD:
             verdicts.append(_allow(wish, "HOLD"))
@@ -56,7 +59,7 @@ def judge(
         if allowed is None:
             continue
         try:
-            shaped = shape(view, policy, allowed, schedule)
+            shaped = shaping(view, policy, allowed, schedule)
         except UNEVALUABLE as error:
             shaped = _unevaluable(allowed, error)
         if isinstance(shaped, Finding):
@@ -67,17 +70,16 @@ def judge(
         if shaped is None:
             continue
         proposals.append(shaped)
-        units = view.instruments[shaped.instrument].units
-        amount = units.notional(shaped.limit_price, shaped.quantity) if shaped.side is Side.BUY else 0
-        view = view.committed(shaped.instrument, amount, shaped.reserved)
+        view = view.committed(shaped.instrument, shaped.exposure, shaped.reserved, allowed.way)
     return Ruling(tuple(verdicts), tuple(proposals))
 
 
 def _ranked(view: View, decisions: Iterable[Decision]) -> list[Wish]:
     """Exits before entries, then by confidence and symbol."""
     ways: tuple[list[Wish], list[Wish]] = ([], [])
+    wished = _wish if view.perps is None else wish_either_way
     for decision in decisions:
-        wish = _wish(view, decision)
+        wish = wished(view, decision)
         ways[wish.entry].append(wish)
     for way in ways:
         way.sort(key=_rank)
@@ -130,7 +132,7 @@ def _through_rules(
         if finding.result is not VerdictResult.CLAMP:
             left = None
             break
-        left = wish = Wish(wish.decision, wish.current_ppm, finding.allowed_ppm)
+        left = wish = Wish(wish.decision, wish.current_ppm, finding.allowed_ppm, wish.way)
     for rule in silent:
         rules.remove(rule)
     return findings, left
@@ -141,5 +143,5 @@ def _unevaluable(wish: Wish, error: Exception) -> Finding:
 
 
 def _allow(wish: Wish, code: str) -> Verdict:
-    weight = fraction(wish.target_ppm)
+    weight = fraction(wish.way * wish.target_ppm)
     return Verdict(wish.symbol, "all", "order", VerdictResult.ALLOW, code, weight, weight, weight, weight)

@@ -69,19 +69,20 @@ def _moments_of(view: View, symbol: str) -> Moments:
 
 
 def max_cluster(view: View, policy: Policy, wish: Wish) -> Finding | None:
-    """A name together with all held or planned names that move as it does counts as one."""
+    """A name together with all held or planned names that move as it does counts as one; a short one moves the other way."""
     if not policy.max_cluster_ppm:
         return None
     room = (policy.max_cluster_ppm - wish.target_ppm) * view.equity // PPM
     left, inside = view.total - view.values.get(wish.symbol, 0), 0
     if left <= room:
         return None  # even if everything moved together
-    mine = _moments_of(view, wish.symbol)
+    mine, shorts, short = _moments_of(view, wish.symbol), view.shorts, wish.way < 0
     for symbol, value in sorted(view.values.items(), key=_VALUE, reverse=True):  # the large ones settle it soonest
         if symbol == wish.symbol or not value:
             continue
         left -= value
-        if _together(mine, _moments_of(view, symbol)) >= policy.cluster_correlation_ppm:
+        alike = _together(mine, _moments_of(view, symbol))
+        if (alike if short == (symbol in shorts) else -alike) >= policy.cluster_correlation_ppm:
             inside += value
         if inside + left <= room:
             return None  # even if all the rest moved with it
@@ -153,10 +154,10 @@ def _fits(view: View, wish: Wish, code: str, limit: int, measure: Callable[[Mome
     if observed <= limit:
         return None
     low, high = wish.current_ppm, wish.target_ppm
-    if measure(_with(view, wish.symbol, low)) <= limit:
+    if measure(_with(view, wish, low)) <= limit:
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if measure(_with(view, wish.symbol, middle)) <= limit else (low, middle)
+            low, high = (middle, high) if measure(_with(view, wish, middle)) <= limit else (low, middle)
     return clamp(wish, code, fraction(observed), fraction(limit), low)
 
 
@@ -164,12 +165,12 @@ def _wished(view: View, wish: Wish) -> Moments:
     """The portfolio with the wish in it; three rules ask."""
     known = view.wished.get((wish.symbol, wish.target_ppm))
     if known is None:
-        known = view.wished[wish.symbol, wish.target_ppm] = _with(view, wish.symbol, wish.target_ppm)
+        known = view.wished[wish.symbol, wish.target_ppm] = _with(view, wish, wish.target_ppm)
     return known
 
 
-def _with(view: View, symbol: str, weight: int) -> Moments:
-    """Daily returns of everything held and planned at today's weights, but one name at `weight`, in ppm²."""
-    mine = returns_of(view, symbol)
-    more = weight - view.values.get(symbol, 0) * PPM // view.equity
+def _with(view: View, wish: Wish, weight: int) -> Moments:
+    """Daily returns of everything held and planned at today's weights, but the wish's name at `weight` its way, in ppm²."""
+    mine = returns_of(view, wish.symbol)
+    more = wish.way * (weight - view.values.get(wish.symbol, 0) * PPM // view.equity)
     return Moments.of([total + more * move for total, move in zip(view.portfolio or (0,) * len(mine), mine, strict=True)])

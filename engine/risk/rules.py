@@ -5,12 +5,13 @@ locks      account-wide losses that stop new risk           -> deny
 throttles  how often                                        -> deny
 clamps     how much of it                                   -> cut the target weight; what is cut is handed to no other name
 edge       is it worth its cost                             -> deny
-then the shape (shape.py) makes an order of what is left, and the view after it is what the next wish meets.
+then the shape (shape.py, margined.py) makes an order of what is left, and the view after it is what the next wish meets. Rules
+marked `perps` are asked of desks of perpetuals only.
 """
 
 from __future__ import annotations
 
-from engine.risk import clamps, edge, gates, locks, portfolio, sizing, throttles
+from engine.risk import clamps, edge, gates, locks, margined, portfolio, sizing, throttles, two_way
 from engine.risk.view import Check, Finding, Rule, View, Wish, fraction
 
 RULES: tuple[Rule, ...] = (
@@ -22,10 +23,13 @@ RULES: tuple[Rule, ...] = (
     Rule("session_open", "instrument", False, gates.session_open),
     Rule("instrument_priced", "instrument", False, gates.instrument_priced),
     Rule("one_open_order", "instrument", False, gates.one_open_order),
+    Rule("one_way", "instrument", False, two_way.one_way, perps=True),
     Rule("min_holding", "instrument", False, throttles.min_holding),
     Rule("data_fresh", "instrument", True, gates.data_fresh),
     Rule("blacklist", "instrument", True, gates.blacklist),
     Rule("special_treatment", "instrument", True, gates.special_treatment),
+    Rule("shorts_allowed", "instrument", True, two_way.shorts_allowed, perps=True),
+    Rule("max_funding", "instrument", True, margined.max_funding, perps=True),
     Rule("max_daily_loss", "account", True, locks.max_daily_loss, once=True),
     Rule("max_weekly_loss", "account", True, locks.max_weekly_loss, once=True),
     Rule("max_drawdown", "account", True, locks.max_drawdown, once=True),
@@ -40,9 +44,12 @@ RULES: tuple[Rule, ...] = (
     Rule("max_sector", "sector", True, clamps.max_sector),
     Rule("max_cluster", "cluster", True, portfolio.max_cluster),
     Rule("max_gross", "account", True, clamps.max_gross),
+    Rule("max_net", "account", True, two_way.max_net, perps=True),
     Rule("max_leverage", "account", True, clamps.max_leverage),
+    Rule("leverage_bracket", "instrument", True, margined.leverage_bracket, perps=True),
     Rule("cash_reserve", "account", True, clamps.cash_reserve),
     Rule("max_volume_share", "instrument", True, clamps.max_volume_share),
+    Rule("min_liquidation_distance", "instrument", True, margined.min_liquidation_distance, perps=True),
     Rule("max_volatility", "account", True, portfolio.max_volatility),
     Rule("max_var_historical", "account", True, portfolio.max_var_historical),
     Rule("max_var_parametric", "account", True, portfolio.max_var_parametric),

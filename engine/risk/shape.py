@@ -14,7 +14,10 @@ from engine.risk.view import Finding, View, Wish
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An order that passed: quantity in quantity units, limit in price units, `reserved` the most cash a buy can cost with fees."""
+    """An order that passed: quantity in quantity units, limit in price units, `reserved` the most cash it can cost with fees.
+
+    `exposure` is what an entry adds at most to what is held, in money units; 0 for an exit.
+    """
 
     instrument: str
     side: Side
@@ -22,6 +25,7 @@ class Proposal:
     quantity: int
     limit_price: int
     reserved: int
+    exposure: int = 0
 
 
 def shape(view: View, policy: Policy, wish: Wish, schedule: FeeSchedule) -> Proposal | Finding | None:
@@ -56,7 +60,7 @@ def _entry(view: View, policy: Policy, wish: Wish, schedule: FeeSchedule) -> Pro
     notional = units.notional(limit, quantity)
     if notional < policy.min_order:
         return Finding("SHAPE_MINIMUM", str(notional), str(policy.min_order), wish.current_ppm, VerdictResult.DENY)
-    return Proposal(wish.symbol, Side.BUY, OrderType.LIMIT, quantity, limit, cost)
+    return Proposal(wish.symbol, Side.BUY, OrderType.LIMIT, quantity, limit, cost, notional)
 
 
 def _exit(view: View, wish: Wish) -> Proposal | Finding | None:

@@ -39,10 +39,13 @@ def volatility_share(volatility: int, target_ppm: int) -> int:
 
 
 def stakes(view: View, policy: Policy, wish: Wish) -> tuple[int, int]:
-    """(possible gain, possible loss) of a decision in ppm of the price; raises ValueError without a target or a stop."""
-    price, decision = view.mark(wish.symbol), wish.decision
-    gain = (decision.take_profit - price) * PPM // price
-    loss = (price - decision.stop_loss) * PPM // price if decision.stop_loss else policy.stop_loss_ppm
+    """(possible gain, possible loss) of a decision in ppm of the price; raises ValueError without a target or a stop.
+
+    A short position gains below its price and loses above it.
+    """
+    price, decision, way = view.mark(wish.symbol), wish.decision, wish.way
+    gain = way * (decision.take_profit - price) * PPM // price
+    loss = way * (price - decision.stop_loss) * PPM // price if decision.stop_loss else policy.stop_loss_ppm
     if not decision.take_profit or loss <= 0:
         raise ValueError("no target or no stop")
     return gain, loss

@@ -13,10 +13,10 @@ from engine.core.account import Account
 from engine.core.decision import Decision, Verdict, VerdictResult
 from engine.core.instrument import Instrument
 from engine.core.journal import TradingState
-from engine.core.market import Quote
+from engine.core.market import Funding, Quote
 from engine.core.past import Past
 from engine.core.units import PPM
-from engine.exchange import FeeSchedule
+from engine.exchange import FeeSchedule, PerpTerms
 from engine.risk.policy import Policy
 
 
@@ -30,6 +30,8 @@ class View:
     returns in ppm, adjusted, all names over the same sessions, oldest first; `ranges` the average true range in price units.
     `ordered` and `entered` count the orders and the buys of this batch; `closed` are names whose session takes no order now,
     `continuous` those in continuous trading, where the cage binds; `protecting` says that the engine's own protection asks.
+    `perps` are the terms of a desk of perpetuals, `funding` the last settlement known of each; what is planned in the names of
+    `planned_short` goes short. Values are magnitudes, whichever way a position goes.
     """
 
     account: Account
@@ -60,6 +62,9 @@ class View:
     entered: int = 0
     policy_problem: str = ""
     protecting: bool = False
+    perps: PerpTerms | None = None
+    funding: Mapping[str, Funding] = field(default_factory=dict)
+    planned_short: frozenset[str] = frozenset()
 
     def mark(self, symbol: str) -> int:
         """The price a position is worth, price units; raises KeyError or ValueError where there is none, and the rule denies."""
@@ -69,11 +74,13 @@ class View:
         return price
 
     def value(self, symbol: str) -> int:
-        """What is held and already planned in one instrument, in money units."""
+        """What is held and already planned in one instrument, in money units; of a perpetual its notional, long or short."""
         position, planned = self.account.positions.get(symbol), self.planned.get(symbol, 0)
         if position is None:
-            return planned
-        quantity = position.quantity
+            perp = self.account.perps.get(symbol)
+            quantity = abs(perp.quantity) if perp is not None else 0
+        else:
+            quantity = position.quantity
         return self.instruments[symbol].units.notional(self.mark(symbol), quantity) + planned if quantity else planned
 
     def weight(self, symbol: str) -> int:
@@ -83,7 +90,12 @@ class View:
     @cached_property
     def values(self) -> Mapping[str, int]:
         """`value` of every name held or planned; raises where one of them has no price."""
-        return {symbol: self.value(symbol) for symbol in {*self.account.positions, *self.planned}}
+        return {symbol: self.value(symbol) for symbol in {*self.account.positions, *self.account.perps, *self.planned}}
+
+    @cached_property
+    def shorts(self) -> frozenset[str]:
+        """The names that are held or planned short."""
+        return self.planned_short.union(symbol for symbol, perp in self.account.perps.items() if perp.quantity < 0)
 
     @cached_property
     def total(self) -> int:
@@ -105,8 +117,14 @@ class View:
 
     @cached_property
     def portfolio(self) -> tuple[int, ...]:
-        """Returns of everything held and planned at today's weights, ppm² a session; raises KeyError where a name has none."""
+        """Returns of everything held and planned at today's weights, ppm² a session; raises KeyError where a name has none.
+
+        What is short gains where its name falls.
+        """
         held = [(value * PPM // self.equity, self.returns[symbol]) for symbol, value in self.values.items() if value]
+        if self.shorts:
+            ways = [-1 if symbol in self.shorts else 1 for symbol, value in self.values.items() if value]
+            held = [(way * weight, moves) for way, (weight, moves) in zip(ways, held, strict=True)]
         weights = [weight for weight, _ in held]
         return tuple([sum(map(mul, weights, session)) for session in zip(*(moves for _, moves in held), strict=True)])
 
@@ -120,8 +138,10 @@ class View:
         """Moments of `portfolio` with one name at another weight, filled in as they are asked for."""
         return {}
 
-    def committed(self, symbol: str, amount: int, cash: int) -> View:
-        """The view after an order of the batch: `amount` more of `symbol` (0 for a sell), `cash` less to spend, the name taken.
+    def committed(self, symbol: str, amount: int, cash: int, way: int = 1) -> View:
+        """The view after an order of the batch: `amount` more of `symbol` (0 for an exit), `cash` less to spend, the name taken.
+
+        `way` is -1 where what is more goes short.
 
         What was already computed and changes by one name only is carried over instead of being computed again.
         """
@@ -137,6 +157,9 @@ class View:
         fresh.pop("wished", None)
         fresh["planned"] = {**self.planned, symbol: self.planned.get(symbol, 0) + amount}
         fresh["entered"] = self.entered + 1
+        if way < 0:
+            fresh.pop("shorts", None)
+            fresh["planned_short"] = self.planned_short | {symbol}
         if "values" in known:
             fresh["values"] = {**self.values, symbol: before + amount}
         if "total" in known:
@@ -145,7 +168,8 @@ class View:
             sector = self.instruments[symbol].industry
             fresh["sectors"] = {**self.sectors, sector: self.sectors.get(sector, 0) + amount}
         if "portfolio" in known:
-            fresh["portfolio"] = self._with(symbol, (before + amount) * PPM // self.equity - before * PPM // self.equity)
+            more = (before + amount) * PPM // self.equity - before * PPM // self.equity
+            fresh["portfolio"] = self._with(symbol, way * more)
         return after
 
     def _with(self, symbol: str, weight: int) -> tuple[int, ...]:
@@ -156,11 +180,17 @@ class View:
 
 
 class Wish(NamedTuple):
-    """One decision on its way through the rules: where it stands now and where it may still go, in ppm of equity."""
+    """One decision on its way through the rules: where it stands now and where it may still go, in ppm of equity.
+
+    Both are magnitudes; `way` is -1 where they are of a short position. `crossing_ppm` is what was asked for on the other side of
+    nothing, 0 where nothing was.
+    """
 
     decision: Decision
     current_ppm: int
     target_ppm: int
+    way: int = 1
+    crossing_ppm: int = 0
 
     @property
     def symbol(self) -> str:
@@ -183,8 +213,8 @@ class Finding(NamedTuple):
     result: VerdictResult
 
     def verdict(self, rule: Rule, wish: Wish) -> Verdict:
-        """The finding as the ledger keeps it."""
-        before, after = fraction(wish.target_ppm), fraction(self.allowed_ppm)
+        """The finding as the ledger keeps it; weights of a short position are below zero."""
+        before, after = fraction(wish.way * wish.target_ppm), fraction(wish.way * self.allowed_ppm)
         return Verdict(wish.symbol, rule.name, rule.scope, self.result, self.code, self.observed, self.limit, before, after)
 
 
@@ -196,7 +226,8 @@ class Rule:
     """A named check; `entries_only` rules never stand in the way of an exit.
 
     `once` is a check that looks at nothing but the desk and the direction of the wish, and at nothing that an order of the batch
-    changes: what it let pass once it lets pass for the whole batch, and it is not asked again.
+    changes: what it let pass once it lets pass for the whole batch, and it is not asked again. `perps` is a check that only desks
+    of perpetuals are asked.
     """
 
     name: str
@@ -204,6 +235,7 @@ class Rule:
     entries_only: bool
     check: Check
     once: bool = False
+    perps: bool = False
 
 
 @lru_cache(maxsize=8_192)

@@ -204,13 +204,14 @@ def test_an_edge_must_pay_the_round_trip() -> None:
 def test_the_table_is_asked_in_the_order_that_the_room_promises() -> None:
     groups = {
         "halt": ("halt_file", "trading_state", "policy_valid", "books_reconciled"),
-        "gate": ("instrument_known", "session_open", "instrument_priced", "one_open_order", "min_holding"),
-        "entry": ("data_fresh", "blacklist", "special_treatment"),
+        "gate": ("instrument_known", "session_open", "instrument_priced", "one_open_order", "one_way", "min_holding"),
+        "entry": ("data_fresh", "blacklist", "special_treatment", "shorts_allowed", "max_funding"),
         "lock": ("max_daily_loss", "max_weekly_loss", "max_drawdown", "losing_streak"),
         "throttle": ("max_entries_cycle", "max_entries_day", "reentry_cooldown", "max_orders_minute"),
         "clamp": (
-            "sizing", "evidence_cap", "max_position", "max_sector", "max_cluster", "max_gross", "max_leverage", "cash_reserve",
-            "max_volume_share", "max_volatility", "max_var_historical", "max_var_parametric",
+            "sizing", "evidence_cap", "max_position", "max_sector", "max_cluster", "max_gross", "max_net", "max_leverage",
+            "leverage_bracket", "cash_reserve", "max_volume_share", "min_liquidation_distance",
+            "max_volatility", "max_var_historical", "max_var_parametric",
         ),
         "edge": ("expected_edge",),
     }  # fmt: skip
@@ -229,5 +230,6 @@ def test_every_rule_has_a_named_test_at_its_limit() -> None:
     named = {
         "policy_valid", "min_holding", "sizing", "cash_reserve", "max_leverage", "max_cluster", "max_volatility",
         "max_var_historical", "max_var_parametric", "expected_edge", "evidence_cap",
+        "one_way", "shorts_allowed", "max_funding", "max_net", "leverage_bracket", "min_liquidation_distance",
     }  # fmt: skip
     assert {rule.name for rule in RULES} == tabled | named
