@@ -43,4 +43,5 @@ def market_seen(tape: Tape, at: datetime, symbols: Sequence[str], mandate: Manda
         instruments=wide.instruments,
         quotes=wide.quotes,
         bars=pl.concat([others, deep.bars]).sort("symbol", "interval", "known_at"),
+        fundings=wide.fundings,
     )

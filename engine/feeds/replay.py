@@ -250,7 +250,7 @@ def _symbol(event: TapeEvent) -> str:
             return quote.symbol
         case DividendEvent(symbol=symbol):
             return symbol
-        case SessionEvent():
+        case _:
             return ""
 
 

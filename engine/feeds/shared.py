@@ -224,4 +224,5 @@ class FollowingTape:
             instruments=(item for item in last.instruments if item.symbol in set(symbols)),
             quotes=(rows[name] for name in symbols if name in rows and rows[name].known_at <= as_of),
             bars=last.bars.filter(pl.col("symbol").is_in(list(symbols))),
+            fundings=(item for item in last.fundings if item.symbol in set(symbols)),
         )

@@ -1,6 +1,6 @@
 """The tape: market events in the order in which they could be known, whatever the feed behind them.
 
-tape.next_at() ──► clock waits ──► tape.advance(to) ──► QuoteEvent · SessionEvent · DividendEvent ──► engine
+tape.next_at() ──► clock waits ──► tape.advance(to) ──► quotes, session turns, distributions, funding, marks ──► engine
                                    tape.snapshot(as_of) ──► the frozen picture a cycle decides on
 """
 
@@ -15,7 +15,7 @@ from typing import Protocol
 import polars as pl
 
 from engine.core.instrument import Instrument
-from engine.core.market import Bar, Quote
+from engine.core.market import Bar, Funding, Quote
 from engine.store.snapshot import Snapshot
 
 
@@ -72,7 +72,32 @@ class DividendEvent:
     at: datetime
 
 
-TapeEvent = QuoteEvent | SessionEvent | DividendEvent
+@dataclass(frozen=True, slots=True)
+class FundingEvent:
+    """A perpetual's funding was settled; a mark of 0 is unknown, and the last price stands for it.
+
+    `arrived` is when a live settlement reached us; None where a tape is played again.
+    """
+
+    funding: Funding
+    arrived: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When it could be known."""
+        return self.arrived or self.funding.known_at
+
+
+@dataclass(frozen=True, slots=True)
+class MarkEvent:
+    """The exchange's mark price of a perpetual, price units, known at `at`; without any the last price is the mark."""
+
+    symbol: str
+    mark: int
+    at: datetime
+
+
+TapeEvent = QuoteEvent | SessionEvent | DividendEvent | FundingEvent | MarkEvent
 
 
 class Tape(Protocol):

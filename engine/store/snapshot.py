@@ -25,7 +25,7 @@ import polars as pl
 
 from engine.core.errors import DataError
 from engine.core.instrument import Board, Instrument
-from engine.core.market import Quote
+from engine.core.market import Funding, Quote
 from engine.core.units import Market
 from engine.store.durable import replace_file, sync_directory
 from engine.store.stretches import Stretch, stretches
@@ -62,6 +62,7 @@ _QUOTE_FIELDS = (
 )
 _LATER_QUOTE_FIELDS = ("turnover_ppm",)
 """Of quotes since; written only where one is not 0, so that snapshots taken before keep their hash."""
+_FUNDING_FIELDS = ("symbol", "at", "rate_e8", "mark", "hours", "known_at", "source")
 _instrument_cells = attrgetter(*_INSTRUMENT_FIELDS)
 _quote_cells = attrgetter(*_QUOTE_FIELDS)
 _LIST_DATE = _INSTRUMENT_FIELDS.index("list_date")
@@ -76,7 +77,7 @@ class Snapshot:
     """The market at `as_of`: nothing in it became known later. Instruments and quotes sorted by symbol.
 
     `bars` has BAR_SCHEMA, raw integer prices, sorted by symbol, interval, known_at; `stretches` says where each name's lie in it.
-    Made by `freeze` or `read` only.
+    `fundings` are the last settlement known of each perpetual, by symbol. Made by `freeze` or `read` only.
     """
 
     as_of: datetime
@@ -86,6 +87,7 @@ class Snapshot:
     instruments: tuple[Instrument, ...]
     quotes: tuple[Quote, ...]
     bars: pl.DataFrame
+    fundings: tuple[Funding, ...] = ()
     stretches: tuple[Stretch, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ def freeze(
     instruments: Iterable[Instrument],
     quotes: Iterable[Quote],
     bars: pl.DataFrame,
+    fundings: Iterable[Funding] = (),
 ) -> Snapshot:
     """A checked, sorted snapshot.
 
@@ -116,7 +119,10 @@ def freeze(
             raise DataError(f"snapshot: the quote of {quote.symbol} was known at {quote.known_at}, after {as_of}")
         if quote.symbol not in names:
             raise DataError(f"snapshot: the quote of {quote.symbol} belongs to no instrument")
-    return Snapshot(as_of.astimezone(UTC), market, trading_day, source, listed, quoted, _checked(bars, as_of, names))
+    paid = tuple(sorted(fundings, key=lambda item: item.symbol))
+    if any(item.known_at > as_of for item in paid) or len({item.symbol for item in paid} & names) != len(paid):
+        raise DataError("snapshot: a funding was not known yet, appears twice or belongs to no instrument")
+    return Snapshot(as_of.astimezone(UTC), market, trading_day, source, listed, quoted, _checked(bars, as_of, names), paid)
 
 
 def content_hash(snapshot: Snapshot) -> str:
@@ -222,8 +228,11 @@ def _whole(column: pl.Series) -> npt.NDArray[np.int64]:
 
 
 def _header(snapshot: Snapshot) -> bytes:
-    """Everything but the bars as one canonical line of JSON: instants as microseconds since 1970, days as ISO dates."""
-    parts = {
+    """Everything but the bars as one canonical line of JSON: instants as microseconds since 1970, days as ISO dates.
+
+    Fundings are there only where there are some, so that snapshots taken before keep their hash.
+    """
+    parts: dict[str, Any] = {
         "format": FORMAT,
         "as_of": (snapshot.as_of - _EPOCH) // _MICROSECOND,
         "market": snapshot.market.value,
@@ -232,6 +241,8 @@ def _header(snapshot: Snapshot) -> bytes:
         "instruments": [_instrument_row(item) for item in snapshot.instruments],
         "quotes": [_quote_row(item) for item in snapshot.quotes],
     }
+    if snapshot.fundings:
+        parts["fundings"] = [_funding_row(item) for item in snapshot.fundings]
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
@@ -248,6 +259,11 @@ def _quote_row(quote: Quote) -> list[Any]:
     return [*row, quote.turnover_ppm] if quote.turnover_ppm else row
 
 
+def _funding_row(item: Funding) -> list[Any]:
+    at, known_at = ((moment - _EPOCH) // _MICROSECOND for moment in (item.at, item.known_at))
+    return [item.symbol, at, item.rate_e8, item.mark, item.hours, known_at, item.source]
+
+
 def _rebuilt(header: dict[str, Any], bars: pl.DataFrame) -> Snapshot:
     if header["format"] != FORMAT or bars.schema != BAR_SCHEMA:
         raise ValueError("not a snapshot of this format")
@@ -259,6 +275,7 @@ def _rebuilt(header: dict[str, Any], bars: pl.DataFrame) -> Snapshot:
         instruments=tuple(_instrument(row) for row in header["instruments"]),
         quotes=tuple(_quote(row) for row in header["quotes"]),
         bars=bars,
+        fundings=tuple(_funding(row) for row in header.get("fundings", ())),
     )
 
 
@@ -281,6 +298,11 @@ def _quote(row: list[Any]) -> Quote:
     fields = dict(zip((_QUOTE_FIELDS + _LATER_QUOTE_FIELDS)[: max(len(row), len(_QUOTE_FIELDS))], row, strict=True))
     fields |= {"trading_day": date.fromisoformat(fields["trading_day"]), "known_at": _instant(fields["known_at"])}
     return Quote(**fields)
+
+
+def _funding(row: list[Any]) -> Funding:
+    fields = dict(zip(_FUNDING_FIELDS, row, strict=True))
+    return Funding(**{**fields, "at": _instant(fields["at"]), "known_at": _instant(fields["known_at"])})
 
 
 def _path(directory: Path, name: str) -> Path:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from engine.core.errors import DataError
 from engine.core.instrument import Board, Instrument
-from engine.core.market import Quote
+from engine.core.market import Funding, Quote
 from engine.core.units import Market
 from engine.store import snapshot as snapshots
 from engine.store.snapshot import BAR_SCHEMA, Snapshot, content_hash, freeze, read, write
@@ -288,3 +289,17 @@ def test_a_field_added_since_changes_no_snapshot_that_does_not_have_it() -> None
     assert snapshots._quote(without) == plain
     with pytest.raises(ValueError, match="shorter"):
         snapshots._quote(without[:-1])
+
+
+def test_fundings_are_kept_and_a_snapshot_without_any_is_named_as_it_ever_was(small: Snapshot, tmp_path: Path) -> None:
+    paid = Funding("A.SZ", CLOSE, -12_345, 7, 8, CLOSE, "test")
+    rest: dict[str, Any] = {"as_of": NOW, "market": small.market, "trading_day": small.trading_day, "source": small.source}
+    rest |= {"instruments": small.instruments, "quotes": small.quotes, "bars": small.bars}
+    told = freeze(**rest, fundings=[paid])
+    assert read(tmp_path, write(told, tmp_path)).fundings == (paid,)
+    assert content_hash(told) != content_hash(small) == content_hash(dataclasses.replace(told, fundings=()))
+    for wrong in (dataclasses.replace(paid, known_at=NOW + timedelta(seconds=1)), dataclasses.replace(paid, symbol="C.SZ")):
+        with pytest.raises(DataError):
+            freeze(**rest, fundings=[wrong])
+    with pytest.raises(DataError):
+        freeze(**rest, fundings=[paid, paid])
