@@ -28,6 +28,11 @@ class DeskFace:
     offline: Mapping[str, bool]
     prompts: dict[str, str] = field(default_factory=dict)
 
+    def name_of(self, symbol: str) -> str:
+        """The name of an instrument; its code where the desk no longer trades it and only the ledger remembers."""
+        known = self.instruments.get(symbol)
+        return known.name if known is not None else symbol.rpartition(".")[0]
+
 
 class Board:
     """The status rows and the event log; its lock is held by whoever turns records into rows."""

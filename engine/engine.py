@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from engine.core.errors import ConfigError, KanpanError, LedgerError
 from engine.core.journal import Noted, Severity
 from engine.cycle import Desk, Equipment, Runner, resume_point
 from engine.cycle.alarm import Alarm
+from engine.cycle.continuing import held_by, left_behind, opened_as, told
 from engine.cycle.deciding import templates_of
 from engine.cycle.runner import Job
 from engine.cycle.wall import WallRunner
@@ -116,6 +117,9 @@ class Engine:
             self._ledger.close()
             raise
         self.restored = max((row.number for row in self.state.events.view().rows.values()), default=0)
+        with self._ledger.reader() as books:
+            for left, held in left_behind(books, self.config.desk).items():
+                self._publisher.event(next(iter(self._runners)), "DESK_LEFT", *told(left, held))
         self._monitor.start()
         self._commands.start()
         self._alarm.start()
@@ -185,11 +189,12 @@ class Engine:
         models = build_panel(desk, self.config, self._environ, self._clock, self._closers, pace_s=self._pace_s)
         with ledger.reader() as books:
             resume = resume_point(books, name)
-            known = any(book.desk == name for book in books.desks())
+            known = opened_as(books, name, desk.market)
             cycles = books.cycle_count(name)
             curve = books.equity(name, limit=5_000)
             entries = books.entries(max(0, books.head() - RESTORED_ENTRIES), limit=RESTORED_ENTRIES)
-        tape = self._tape(name, desk, resume)
+            held = held_by(books, name)
+        tape = self._tape(name, desk, resume, held)
         live = self._live.get(name)
         cancelled = self._cancelled[name] = threading.Event()
         halted = halted_by_file(self.home, name)
@@ -219,9 +224,10 @@ class Engine:
             offline={model.name: model.offline for model in models},
         )
         closes = [point.equity for point in curve if not point.cycle_id]
-        equity = curve[-1].equity if curve else mandate.cash
-        self._publisher.attach(face, cycles=cycles, equity=equity, day_start=closes[-1] if closes else mandate.cash)
-        if known:
+        cash = known.cash if known is not None else mandate.cash
+        equity = curve[-1].equity if curve else cash
+        self._publisher.attach(face, cycles=cycles, equity=equity, day_start=closes[-1] if closes else cash)
+        if known is not None:
             self._publisher.restore(name, entries, curve, ledger)
         if live is not None and isinstance(self._clock, WallClock):
             return WallRunner(
@@ -242,17 +248,19 @@ class Engine:
             drained=lambda: self._desk_drained(name),
         )
 
-    def _tape(self, name: str, desk: DeskConfig, resume: datetime | None) -> Tape:
+    def _tape(self, name: str, desk: DeskConfig, resume: datetime | None, held: Sequence[str]) -> Tape:
         """What the desk reads; a live one is looked after until the end."""
         if not desk.is_live:
             return build_tape(desk, self.home, resume.date() if resume is not None else None)
-        from engine.feeding import World, live_fetcher, live_tape  # only a live desk needs HTTP: the demo starts without it
+        # Only a live desk needs HTTP: the demo starts without it.
+        from engine.feeding import Started, World, live_fetcher, live_tape
 
         world = World(self.config, self.home, self._environ, self._clock)
         if self._fetcher is None:
             self._fetcher = live_fetcher(world)
             self._closers.append(self._fetcher)
-        tape = live_tape(name, desk, world, self._fetcher, resume, lambda code, params: self._noted(name, code, params))
+        started = Started(resume, held, lambda code, params: self._noted(name, code, params))
+        tape = live_tape(name, desk, world, self._fetcher, started)
         self._live[name] = tape
         return tape
 

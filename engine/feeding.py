@@ -49,6 +49,15 @@ class World:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where a desk's books stand as its tape is built: the last instant they know, what they hold; and who is told of the feed."""
+
+    since: datetime | None
+    held: Sequence[str]
+    told: Told
+
+
 def stored_tape(desk: DeskConfig, home: Path, resume: date | None) -> StoredTape:
     """The market store of `home` from where the desk left off; whole where no stretch was named. Raises KanpanError."""
     named = desk.replay.model_fields_set
@@ -72,16 +81,16 @@ def live_fetcher(world: World) -> Fetcher:
     )
 
 
-def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, since: datetime | None, told: Told) -> LiveTape:
+def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, started: Started) -> LiveTape:
     """The live tape of a desk, not started yet. Raises KanpanError.
 
-    The list of names is asked for here, so that a desk knows what it may trade before it begins.
+    The list of names is asked for here, so that a desk knows what it may trade before it begins; what it holds is always on it.
     """
     clock = _going(world.clock)
 
     def switched(fact: SourceSwitched) -> None:
         params = (("kind", fact.kind.value), ("before", fact.before), ("after", fact.after), ("reason", fact.reason[:160]))
-        told("FEED_SWITCHED", params)
+        started.told("FEED_SWITCHED", params)
 
     lists = world.home / LISTS
     ladder = build_ladder(
@@ -90,7 +99,7 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, since
     store = MarketStore.open(world.home, desk.market)
     now = clock.now()
     known = {item.symbol: item for item in store.as_of(now).instruments()} | _contracts(desk, fetcher)
-    listed = _instruments(desk, ladder, known, now)
+    listed = _instruments(desk, ladder, known, started.held, now)
     pace = Pace(
         poll_s=desk.live.poll_s or (POLL_NAMED_S if desk.universe.symbols else POLL_WHOLE_S),
         idle_s=desk.live.idle_s,
@@ -111,9 +120,9 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, since
         history,
         clock,
         pace,
-        told=told,
+        told=started.told,
         best=lineup(desk.market, desk.feed).quotes[0].name,
-        since=since,
+        since=started.since,
     )
 
 
@@ -144,16 +153,24 @@ def _contracts(desk: DeskConfig, fetcher: Fetcher) -> dict[str, Instrument]:
     return {}
 
 
-def _instruments(desk: DeskConfig, ladder: Ladder, known: Mapping[str, Instrument], now: datetime) -> tuple[Instrument, ...]:
-    """What a live desk may trade: the names it was given, each as well as it is known, or the whole list of its market."""
+def _instruments(
+    desk: DeskConfig, ladder: Ladder, known: Mapping[str, Instrument], held: Sequence[str], now: datetime
+) -> tuple[Instrument, ...]:
+    """What a live desk may trade: the names it was given, each as well as it is known, or the whole list of its market.
+
+    What it still holds is among them, whatever was taken off either.
+    """
     if not desk.universe.symbols:
-        return tuple(_from_list(ladder.securities(now).table, desk.market, known))
+        listed = {item.symbol: item for item in _from_list(ladder.securities(now).table, desk.market, known)}
+        gone = {symbol: _named(symbol, "", desk.market, known.get(symbol)) for symbol in held if symbol not in listed}
+        return tuple((gone | listed).values())
+    wanted = sorted({*desk.universe.symbols, *held})
     try:
-        quoted = ladder.quotes(desk.universe.symbols, now).table
+        quoted = ladder.quotes(wanted, now).table
         names = dict(zip(quoted["symbol"], quoted["name"], strict=True))
     except FeedError:
         names = {}  # nobody answers now: the desk begins with what it knows, and waits
-    return tuple(_named(symbol, names.get(symbol, ""), desk.market, known.get(symbol)) for symbol in sorted(desk.universe.symbols))
+    return tuple(_named(symbol, names.get(symbol, ""), desk.market, known.get(symbol)) for symbol in wanted)
 
 
 def _named(symbol: str, name: str, market: Market, known: Instrument | None) -> Instrument:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from engine.core.instrument import Instrument
 from engine.core.person import ConfirmAsked, ProposedOrder
-from engine.core.units import Market, plain
+from engine.core.units import UNITS, Market, plain
 from engine.state import DecisionRow, OrderRow, ProposalRow
 
 A_LOT = 100
 
 
 def proposal_row(
-    asked: ConfirmAsked, proposed: ProposedOrder, order: OrderRow, decision: DecisionRow | None, instrument: Instrument
+    asked: ConfirmAsked, proposed: ProposedOrder, order: OrderRow, decision: DecisionRow | None, market: Market
 ) -> ProposalRow:
     """The row of one proposed order; prices are empty where there is none, lots where the market trades in single units."""
-    units = instrument.units
+    units = UNITS[market]
     lots = ""
-    if instrument.market is Market.ASHARE:
+    if market is Market.ASHARE:
         whole, odd = divmod(int(order.quantity), A_LOT)
         lots = str(whole) if not odd else f"{whole}+{odd}"
     return ProposalRow(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from engine.board import Board, DeskFace
 from engine.core.journal import Filled, OrderCreated
 from engine.core.person import ConfirmAsked
-from engine.core.units import plain
+from engine.core.units import UNITS, plain
 from engine.proposals import proposal_row
 from engine.rows import filled_row, order_row
 from engine.state import OrderRow
@@ -24,7 +24,7 @@ class OrdersTopic:
     def created(self, face: DeskFace, record: OrderCreated) -> None:
         """An order exists."""
         order = record.order
-        self._orders[order.order_id] = order_row(order, face.instruments[order.instrument])
+        self._orders[order.order_id] = order_row(order, face.name_of(order.instrument), UNITS[face.market])
         self._board.state.orders.put([(order.order_id, self._orders[order.order_id])])
 
     def proposed(self, face: DeskFace, record: ConfirmAsked) -> None:
@@ -34,7 +34,7 @@ class OrdersTopic:
             order = self._orders.get(proposed.order_id)
             if order is not None:
                 decision = decisions.get(f"{record.cycle_id}/{order.symbol}")
-                row = proposal_row(record, proposed, order, decision, face.instruments[order.symbol])
+                row = proposal_row(record, proposed, order, decision, face.market)
                 rows.append((row.order_id, row))
         self._board.state.proposals.put(rows)
         self._board.event(
@@ -63,7 +63,7 @@ class OrdersTopic:
 
     def filled(self, face: DeskFace, record: Filled) -> None:
         """An execution: the order's row counts all of them so far."""
-        fill, units = record.fill, face.instruments[record.fill.instrument].units
+        fill, units = record.fill, UNITS[face.market]
         quantity, notional, fees = self._filled.get(fill.order_id, (0, 0, 0))
         quantity, notional, fees = quantity + fill.quantity, notional + fill.notional, fees + fill.fees.total
         self._filled[fill.order_id] = quantity, notional, fees

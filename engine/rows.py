@@ -69,15 +69,14 @@ def position_row(instrument: Instrument, account: Account, price: int, day: date
     )
 
 
-def order_row(order: Order, instrument: Instrument) -> OrderRow:
+def order_row(order: Order, name: str, units: Units) -> OrderRow:
     """An order as it was created."""
-    units = instrument.units
     return OrderRow(
         order_id=order.order_id,
         cycle_id=order.cycle_id,
         at=order.created_at,
         symbol=order.instrument,
-        name=instrument.name,
+        name=name,
         side=order.side.value,
         quantity=plain(order.quantity, units.quantity, places=0),
         limit_price=plain(order.limit_price, units.price) if order.limit_price else "",

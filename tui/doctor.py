@@ -116,9 +116,24 @@ def _ledger(settings: Settings) -> Iterator[Line]:
     if not (settings.home / "ledger.db").exists():
         yield Line("ledger", True, f"none yet in {settings.home}")
         return
-    for finding in check(settings.home):
+    findings = tuple(check(settings.home))
+    for finding in findings:
         mend = "stop kanpan, keep the directory as evidence, and restore the last backup" if not finding.ok else ""
         yield Line(finding.code.lower().replace("_", " "), finding.ok, finding.detail, mend)
+    if all(finding.ok for finding in findings):
+        yield from _left(settings)
+
+
+def _left(settings: Settings) -> Iterator[Line]:
+    """Desks that hold something and that no configuration names any more."""
+    from engine.cycle.continuing import left_behind
+    from engine.store import books
+
+    with books(settings.home) as view:
+        orphans = left_behind(view, settings.config.desk)
+    for desk, held in orphans.items():
+        detail = f"holds {', '.join(held[:5])} and stands in no configuration: nobody values, protects or sells it"
+        yield Line(f"desk {desk}", False, detail, f"put [desk.{desk}] back and say `kanpan flatten {desk}`; then take it out")
 
 
 def _terminal() -> Line:

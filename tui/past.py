@@ -10,8 +10,11 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from engine.building import mandate_of
 from engine.config import DeskConfig
+from engine.config.shadow import MARK
 from engine.core.clock import SystemClock
 from engine.core.errors import ConfigError, KanpanError, OutsideError
 from engine.core.text import safe_text
@@ -45,8 +48,12 @@ def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def recorded_mandate(desk: str, text: str) -> Mandate:
-    """The mandate a desk had, from the configuration the ledger recorded."""
-    return mandate_of(desk, DeskConfig.model_validate_json(text), "en")
+    """The mandate a desk had, from the configuration the ledger recorded. Raises KanpanError for one of another version."""
+    try:
+        return mandate_of(desk, DeskConfig.model_validate_json(text), "en")
+    except ValidationError as error:
+        key = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
+        raise KanpanError(f"desk {desk}: this version does not understand the configuration of then ({key})") from None
 
 
 # -- replay -------------------------------------------------------------------------------------------------------------------
@@ -111,7 +118,7 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.prompt or mandate.strategy == "baseline":
         mandate = replace(mandate, prompt_id=arguments.prompt or mandate.prompt_id, strategy="panel")
     mandate = replace(mandate, language=settings.language)
-    wanted = [arguments.model] if arguments.model else list(settings.config.desk[mandate.desk].models)
+    wanted = [arguments.model] if arguments.model else _models_of(mandate.desk, settings)
     closers: list[Any] = []
     try:
         models = [build_named_model(model, settings.config, settings.environ, SystemClock(), closers) for model in wanted]
@@ -174,6 +181,15 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
         for part in ("models", "decisions", "verdicts", "proposals"):
             sys.stdout.write(f"\n{part}\n" + (table(record[part]) or "none\n"))
     return 0
+
+
+def _models_of(desk: str, settings: Settings) -> list[str]:
+    """Whom a desk or a shadow asks by the configuration of today. Raises ConfigError for one that is not there any more."""
+    name = desk.partition(MARK)[0]
+    family = settings.config.desk[name].family(name) if name in settings.config.desk else {}
+    if desk not in family:
+        raise ConfigError(f"desk {desk} is in the configuration no more; say --model M")
+    return list(family[desk].models)
 
 
 # -- why ----------------------------------------------------------------------------------------------------------------------

@@ -121,12 +121,16 @@ def desk_of(arguments: argparse.Namespace, settings: Settings) -> str:
 
 
 def book_of(arguments: argparse.Namespace, settings: Settings) -> str:
-    """The book to be read: a desk's, or one of its shadows' (`demo~other`)."""
+    """The book to be read: a desk's, one of its shadows' (`demo~other`), or that of a desk which only the ledger remembers."""
     wanted: str = getattr(arguments, "desk_name", None) or ""
-    parent = settings.config.desk.get(wanted.partition(MARK)[0])
-    return (
-        wanted if MARK in wanted and parent and wanted in parent.family(wanted.partition(MARK)[0]) else desk_of(arguments, settings)
-    )
+    name = wanted.partition(MARK)[0]
+    if MARK in wanted and name in settings.config.desk and wanted in settings.config.desk[name].family(name):
+        return wanted
+    if wanted and wanted not in settings.config.desk and (settings.home / "ledger.db").exists():
+        with books(settings.home) as view:
+            if _opened(view, wanted):
+                return wanted
+    return desk_of(arguments, settings)
 
 
 def _opened(view: Books, desk: str) -> bool:

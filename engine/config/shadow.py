@@ -9,11 +9,11 @@ from pydantic import Field
 
 from engine.config.budget import BudgetConfig
 from engine.config.strict import Strict
+from engine.core.ids import SHADOW_MARK
 
 MOST = 16
 """Shadows of one desk: each is a thread and a paper book."""
-MARK = "~"
-"""Between a desk's name and its shadow's in every record: `demo~other`. No desk that trades can be named so."""
+MARK = SHADOW_MARK
 
 
 class ShadowConfig(Strict):

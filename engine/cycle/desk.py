@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from engine.brokers import Book, PaperBroker, Working
 from engine.brokers.execution import claimed, with_action
 from engine.brokers.fold import action_of
-from engine.core.errors import CalendarUnknown, ConfigError
+from engine.core.errors import CalendarUnknown
 from engine.core.ids import cycle_id
 from engine.core.instrument import Instrument
 from engine.core.journal import (
@@ -29,6 +29,7 @@ from engine.core.journal import (
 )
 from engine.core.past import Past
 from engine.cycle.comparing import open_orders
+from engine.cycle.continuing import cash_stands, instruments_of, opened_as
 from engine.cycle.cycle import Scene, run_cycle
 from engine.cycle.keeping import keep, recall
 from engine.cycle.mandate import Equipment, Mandate
@@ -57,12 +58,7 @@ class Desk:
         self.mandate = mandate
         self.equipment = equipment
         self.calendar = calendar(mandate.market)
-        listed = equipment.tape.instruments()
-        wanted = set(mandate.symbols) or {item.symbol for item in listed}
-        unknown = sorted(wanted - {item.symbol for item in listed})
-        if unknown:
-            raise ConfigError(f"desk.{mandate.desk}.universe.symbols: {equipment.tape.source} has no {', '.join(unknown[:5])}")
-        self.instruments: dict[str, Instrument] = {item.symbol: item for item in listed if item.symbol in wanted}
+        self.instruments: dict[str, Instrument] = instruments_of(mandate, equipment)
         self.broker = PaperBroker(mandate.desk, mandate.market, mandate.fees, self.instruments)
         self.now = datetime.min.replace(tzinfo=UTC) + _A_DAY  # a zone west of Greenwich has no earlier day to be in
         self.trading_day = date.min
@@ -84,16 +80,17 @@ class Desk:
         """Open the account on the first start; afterwards load the books, catch up with the tape and finish what a crash left."""
         mandate, ledger = self.mandate, self.equipment.ledger
         with ledger.reader() as books:
-            exists = any(desk.desk == mandate.desk for desk in books.desks())
+            known = opened_as(books, mandate.desk, mandate.market)
             recorded = books.config(mandate.desk)
-        if not exists:
+        if known is None:
             postings = open_account(mandate.desk, mandate.market, mandate.cash)
             currency = next(iter(self.instruments.values())).units.currency
             opened = DeskOpened(mandate.desk, mandate.market.value, currency, mandate.cash, postings)
             self._write([opened], key=f"{mandate.desk}/opened")
         if recorded is None or recorded.config_hash != mandate.config_hash:
             config = ConfigRecorded(mandate.desk, mandate.config_hash, mandate.config_hash)
-            self._write([config], blobs=[mandate.config_text])
+            stands = cash_stands(mandate, known.cash) if known is not None else ()
+            self._write([config, *stands], blobs=[mandate.config_text])
         with ledger.reader() as books:
             self._load(books)
             self.past = recall(self._note, books, mandate.desk)
@@ -129,9 +126,9 @@ class Desk:
         curve = books.equity(self.mandate.desk, limit=10_000)
         if curve:
             self.equity = curve[-1].equity
-            self.equity_peak = max(self.mandate.cash, books.equity_peak(self.mandate.desk))
+            self.equity_peak = max(self.broker.account().initial_cash, books.equity_peak(self.mandate.desk))
             closes = [point.equity for point in curve if not point.cycle_id]
-            self.equity_day_start = closes[-1] if closes else self.mandate.cash
+            self.equity_day_start = closes[-1] if closes else self.broker.account().initial_cash
 
     def _catch_up(self, to: datetime) -> None:
         """Let the tape run to where the ledger stands; what happened then is already booked."""

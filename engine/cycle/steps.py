@@ -64,7 +64,7 @@ class Standing:
 
 def analyze(snapshot: Snapshot, mandate: Mandate, account: Account, previous_session: date) -> Seen:
     """The screened candidates, with every holding that gives a quote; features of them and of what is held; who is stale."""
-    chosen = screen_market(snapshot, top=mandate.top, by=mandate.by, order=mandate.order, filters=mandate.filters)
+    chosen = _screened(snapshot, mandate)
     quoted = {quote.symbol: quote for quote in snapshot.quotes}
     held = tuple(symbol for symbol in sorted(account.positions) if symbol not in chosen and symbol in quoted)
     figures = features(snapshot, {*chosen, *account.positions})
@@ -76,6 +76,13 @@ def analyze(snapshot: Snapshot, mandate: Mandate, account: Account, previous_ses
         if max(_last_day(newest, symbol), _printed_on(quoted[symbol])) < previous_session or quoted[symbol].known_at < oldest
     )
     return Seen(figures, chosen + held, stale, newest, prices_of(snapshot, newest))
+
+
+def _screened(snapshot: Snapshot, mandate: Mandate) -> tuple[str, ...]:
+    """The best of the universe; a snapshot may hold more than that where a name was taken off it and is still held."""
+    beside = len({item.symbol for item in snapshot.instruments} - set(mandate.symbols)) if mandate.symbols else 0
+    best = screen_market(snapshot, top=mandate.top + beside, by=mandate.by, order=mandate.order, filters=mandate.filters)
+    return tuple(symbol for symbol in best if not beside or symbol in mandate.symbols)[: mandate.top]
 
 
 def _oldest(snapshot: Snapshot, mandate: Mandate) -> datetime:
