@@ -29,4 +29,6 @@ def resume_point(books: Books, desk: str) -> datetime | None:
     seen: list[datetime] = [cycle.slot for cycle in books.cycles(desk, limit=1)]
     seen += [fill.at for fill in books.fills(desk, limit=1)]
     seen += [point.as_of for point in books.equity(desk, limit=1)]
+    seen += [closed.at for closed in books.liquidations(desk, limit=1)]
+    seen += books.funded_until(desk).values()
     return max(seen, default=None)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from engine.core.account import Account, Lot, Position
+from engine.core.account import Account, Lot, PerpPosition, Position
 from engine.core.errors import LedgerError
 from engine.core.ids import content_hash
 from engine.core.journal import (
@@ -26,14 +26,27 @@ from engine.core.journal import (
     TradingState,
     VerdictsGiven,
 )
-from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
+from engine.core.order import Fill, OrderStatus, Side
 from engine.core.person import CommandQueued, ConfirmAsked, OrderAnswered
 from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.store import views
+from engine.store.built import cycle_of, fill_of, funding_of, liquidation_of, order_of
 from engine.store.codec import decode, stamp
 from engine.store.retention import old_texts
 from engine.store.schema import TABLES
-from engine.store.views import AlertBook, CycleBook, CycleHistory, DeskBook, EquityMark, ModelCall, ModelCost, OrderBook, Standing
+from engine.store.views import (
+    AlertBook,
+    CycleBook,
+    CycleHistory,
+    DeskBook,
+    EquityMark,
+    FundingBook,
+    LiquidationBook,
+    ModelCall,
+    ModelCost,
+    OrderBook,
+    Standing,
+)
 
 R = TypeVar("R")
 MAX_ROWS = 10_000
@@ -62,7 +75,7 @@ class Books:
     def account(self, desk: str) -> Account:
         """The paper account as booked, with cash reserved and shares claimed by open orders. Raises LedgerError for no such desk.
 
-        `realized` and `flows` are signed as gains: cash + positions at cost + fees = initial cash + realized + flows.
+        `realized` and `flows` are signed as gains: cash + positions at cost + margin + fees = initial cash + realized + flows.
         """
         found = self._one("SELECT currency, cash FROM desks WHERE desk = ?", desk)
         if found is None:
@@ -84,7 +97,9 @@ class Books:
             reserved += book.reserved
             if book.order.side is Side.SELL:
                 pending[book.order.instrument] = pending.get(book.order.instrument, 0) + book.remaining
-        return Account(desk, currency, cash, initial, fees, realized, self.positions(desk), reserved, others - initial, pending)
+        perps = self.perps(desk)
+        flows = others - initial + sum(position.margin for position in perps.values())
+        return Account(desk, currency, cash, initial, fees, realized, self.positions(desk), reserved, flows, pending, perps)
 
     def positions(self, desk: str) -> dict[str, Position]:
         """Holdings by symbol, lots in the order they were booked (oldest first), at the last recorded mark (0 = never marked)."""
@@ -98,6 +113,25 @@ class Books:
             lots.setdefault(instrument, []).append(lot)
         marks = dict(self._all("SELECT instrument, price FROM marks WHERE desk = ?", desk))
         return {name: Position(name, tuple(held), marks.get(name, 0)) for name, held in lots.items()}
+
+    def perps(self, desk: str) -> dict[str, PerpPosition]:
+        """Perpetuals held, by instrument."""
+        rows = self._all("SELECT instrument, quantity, entry, margin FROM perps WHERE desk = ? ORDER BY instrument", desk)
+        return {row[0]: PerpPosition(*row) for row in rows}
+
+    def fundings(self, desk: str, *, limit: int = 500) -> tuple[FundingBook, ...]:
+        """The last fundings settled."""
+        return tuple(map(funding_of, self._select("fundings", "desk = ? ORDER BY seq DESC LIMIT ?", desk, _bounded(limit))))
+
+    def funded_until(self, desk: str) -> dict[str, datetime]:
+        """The last settlement booked of each perpetual."""
+        rows = self._all("SELECT instrument, max(at) FROM fundings WHERE desk = ? GROUP BY instrument", desk)
+        return {instrument: _at(at) for instrument, at in rows}
+
+    def liquidations(self, desk: str, *, limit: int = 500) -> tuple[LiquidationBook, ...]:
+        """The last liquidations."""
+        rows = self._select("liquidations", "desk = ? ORDER BY seq DESC LIMIT ?", desk, _bounded(limit))
+        return tuple(map(liquidation_of, rows))
 
     def balances(self, desk: str) -> dict[str, int]:
         """Every posting account of the desk with its balance; they sum to zero."""
@@ -126,21 +160,21 @@ class Books:
     def orders(self, desk: str = "", *, limit: int = 500) -> tuple[OrderBook, ...]:
         """The last orders."""
         where, values = _of(desk)
-        return tuple(map(_order, self._select("orders", f"{where} ORDER BY seq DESC LIMIT ?", *values, _bounded(limit))))
+        return tuple(map(order_of, self._select("orders", f"{where} ORDER BY seq DESC LIMIT ?", *values, _bounded(limit))))
 
     def open_orders(self, desk: str = "") -> tuple[OrderBook, ...]:
         """Orders that may still fill, oldest first."""
         where, values = _of(desk)
-        return tuple(map(_order, self._select("orders", f"{where} AND {_OPEN} ORDER BY seq", *values)))
+        return tuple(map(order_of, self._select("orders", f"{where} AND {_OPEN} ORDER BY seq", *values)))
 
     def orders_of(self, cycle_id: str) -> tuple[OrderBook, ...]:
         """The orders of a cycle, oldest first."""
-        return tuple(map(_order, self._select("orders", "cycle_id = ? ORDER BY seq", cycle_id)))
+        return tuple(map(order_of, self._select("orders", "cycle_id = ? ORDER BY seq", cycle_id)))
 
     def order(self, order_id: str) -> OrderBook | None:
         """One order."""
         rows = self._select("orders", "order_id = ?", order_id)
-        return _order(rows[0]) if rows else None
+        return order_of(rows[0]) if rows else None
 
     def order_steps(self, order_id: str) -> tuple[views.OrderStep, ...]:
         """Every move of an order, in order."""
@@ -150,23 +184,23 @@ class Books:
     def fills(self, desk: str = "", *, limit: int = 500) -> tuple[Fill, ...]:
         """The last fills."""
         where, values = _of(desk)
-        return tuple(map(_fill, self._select("fills", f"{where} ORDER BY seq DESC LIMIT ?", *values, _bounded(limit))))
+        return tuple(map(fill_of, self._select("fills", f"{where} ORDER BY seq DESC LIMIT ?", *values, _bounded(limit))))
 
     def fills_of(self, order_id: str) -> tuple[Fill, ...]:
         """The fills of an order, oldest first."""
-        return tuple(map(_fill, self._select("fills", "order_id = ? ORDER BY seq", order_id)))
+        return tuple(map(fill_of, self._select("fills", "order_id = ? ORDER BY seq", order_id)))
 
     # Cycles --------------------------------------------------------------------------------------------------------------------
 
     def cycles(self, desk: str = "", *, limit: int = 100) -> tuple[CycleBook, ...]:
         """The last cycles."""
         where, values = _of(desk)
-        return tuple(map(_cycle, self._select("cycles", f"{where} ORDER BY seq DESC LIMIT ?", *values, _bounded(limit))))
+        return tuple(map(cycle_of, self._select("cycles", f"{where} ORDER BY seq DESC LIMIT ?", *values, _bounded(limit))))
 
     def unfinished_cycles(self, desk: str = "") -> tuple[CycleBook, ...]:
         """Cycles that reached no ending, oldest first: what a restart must finish or fail."""
         where, values = _of(desk)
-        return tuple(map(_cycle, self._select("cycles", f"{where} AND {_UNFINISHED} ORDER BY seq", *values)))
+        return tuple(map(cycle_of, self._select("cycles", f"{where} AND {_UNFINISHED} ORDER BY seq", *values)))
 
     def cycle_count(self, desk: str) -> int:
         """How many cycles the desk has ever claimed."""
@@ -180,7 +214,7 @@ class Books:
             return None
         steps = self._all("SELECT state, seq, reason, at FROM cycle_steps WHERE cycle_id = ? ORDER BY seq", cycle_id)
         return CycleHistory(
-            _cycle(rows[0]), tuple(views.CycleStep(CycleState(state), seq, why, _at(at)) for state, seq, why, at in steps)
+            cycle_of(rows[0]), tuple(views.CycleStep(CycleState(state), seq, why, _at(at)) for state, seq, why, at in steps)
         )
 
     def snapshot_of(self, cycle_id: str) -> SnapshotFrozen | None:
@@ -362,25 +396,3 @@ def _bounded(limit: int) -> int:
 
 def _at(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _order(r: Any) -> OrderBook:
-    order = Order(
-        order_id=r[0], desk=r[1], cycle_id=r[2], instrument=r[3], side=Side(r[4]), order_type=OrderType(r[5]), quantity=r[6],
-        limit_price=r[7], stop_price=r[8], trading_day=date.fromisoformat(r[9]), created_at=_at(r[10]),
-    )  # fmt: skip
-    return OrderBook(order, OrderStatus(r[11]), r[12], r[13], r[14], r[15], r[16], _at(r[19]))
-
-
-def _fill(r: Any) -> Fill:
-    return Fill(
-        fill_id=r[0], order_id=r[1], desk=r[2], cycle_id=r[3], instrument=r[4], side=Side(r[5]), quantity=r[6], price=r[7],
-        notional=r[8], fees=Fees(*r[9:15]), trading_day=date.fromisoformat(r[15]), at=_at(r[16]), source=r[17],
-    )  # fmt: skip
-
-
-def _cycle(r: Any) -> CycleBook:
-    return CycleBook(
-        cycle_id=r[0], desk=r[1], trigger=r[2], slot=_at(r[3]), trading_day=date.fromisoformat(r[4]), config_hash=r[5],
-        state=CycleState(r[6]), reason=r[7], seq=r[8], claimed_at=_at(r[10]), moved_at=_at(r[11]),
-    )  # fmt: skip

@@ -126,7 +126,7 @@ def _conservation(connection: sqlite3.Connection, home: Path) -> str:
     if faults:
         raise LedgerError("; ".join(faults[:5]))
     (desks,) = connection.execute("SELECT count(*) FROM desks").fetchone()
-    return f"{desks} desks, every book sums to zero, lots agree with books and fills"
+    return f"{desks} desks, every book sums to zero, lots and margins agree with books and fills"
 
 
 def _off_balance(connection: sqlite3.Connection) -> Iterator[str]:
@@ -139,10 +139,12 @@ def _off_cost(connection: sqlite3.Connection) -> Iterator[str]:
         SELECT desk, account, sum(amount) FROM (
             SELECT desk, account, amount FROM balances WHERE account LIKE 'position:%'
             UNION ALL SELECT desk, 'position:' || instrument, -cost FROM lots
+            UNION ALL SELECT desk, account, amount FROM balances WHERE account LIKE 'margin:%'
+            UNION ALL SELECT desk, 'margin:' || instrument, -margin FROM perps
         ) GROUP BY desk, account HAVING sum(amount) <> 0
     """
     for desk, account, difference in connection.execute(query):
-        yield f"{desk} {account}: books and lots differ by {difference} units"
+        yield f"{desk} {account}: books and holdings differ by {difference} units"
 
 
 def _off_quantity(connection: sqlite3.Connection) -> Iterator[str]:
@@ -151,10 +153,12 @@ def _off_quantity(connection: sqlite3.Connection) -> Iterator[str]:
             SELECT desk, instrument, CASE side WHEN 'buy' THEN quantity - base ELSE -quantity END AS quantity FROM fills
             UNION ALL SELECT desk, instrument, quantity FROM adjusted_lots
             UNION ALL SELECT desk, instrument, -quantity FROM lots
+            UNION ALL SELECT desk, instrument, -quantity FROM liquidations
+            UNION ALL SELECT desk, instrument, -quantity FROM perps
         ) GROUP BY desk, instrument HAVING sum(quantity) <> 0
     """
     for desk, instrument, difference in connection.execute(query):
-        yield f"{desk} {instrument}: fills and lots differ by {difference} units"
+        yield f"{desk} {instrument}: fills and holdings differ by {difference} units"
 
 
 def _projections(home: Path) -> str:

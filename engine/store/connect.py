@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from engine.core.errors import LedgerError
-from engine.store.schema import APPLICATION_ID, JOURNAL, SCHEMA_VERSION, indexes_ddl, statements, tables_ddl
+from engine.store.schema import APPLICATION_ID, JOURNAL, SCHEMA_VERSION, TABLES, indexes_ddl, statements, tables_ddl
 
 DATABASE = "ledger.db"
 LOCK_WAIT_S = 10.0
@@ -59,13 +59,19 @@ def writer(home: Path) -> sqlite3.Connection:
 
 
 def reader(home: Path) -> sqlite3.Connection:
-    """A read-only connection; raises LedgerError when there is no ledger. Close it soon: an open read keeps the WAL growing."""
+    """A read-only connection; raises LedgerError when there is no ledger. Close it soon: an open read keeps the WAL growing.
+
+    An older ledger is read as it stands: a table it does not have yet is empty, here and nowhere else.
+    """
     path = home / DATABASE
     if not path.exists():
         raise LedgerError(f"there is no ledger in {home} yet")
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=LOCK_WAIT_S, isolation_level=None)
     try:
         _harden(connection)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if 0 < version < SCHEMA_VERSION:
+            _complete(connection)
         connection.execute("PRAGMA query_only = ON")
     except BaseException:
         connection.close()
@@ -76,6 +82,14 @@ def reader(home: Path) -> sqlite3.Connection:
 def _harden(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
+
+
+def _complete(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA temp_store = MEMORY")
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table in TABLES.values():
+        if table.name not in there:
+            connection.execute(table.ddl.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

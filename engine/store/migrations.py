@@ -25,7 +25,12 @@ class Migration:
     apply: Callable[[Any], None]
 
 
-MIGRATIONS: tuple[Migration, ...] = ()
+def _projections_only(database: Any) -> None:
+    """The journal stays as it is; the tables that are new are derived with all the others."""
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(2, _projections_only),)
+"""2: perpetuals, their fundings and liquidations."""
 
 
 def migrate(connection: sqlite3.Connection, home: Path, version: int, steps: Sequence[Migration] = MIGRATIONS) -> None:

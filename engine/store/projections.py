@@ -17,6 +17,7 @@ from engine.core.errors import IllegalTransition, LedgerError
 from engine.core.journal import CYCLE_TRANSITIONS, CycleState, TradingState
 from engine.core.order import OPEN_STATUSES, TRANSITIONS, OrderStatus, Side
 from engine.store.codec import Payload
+from engine.store.perp_rows import Perpetuals
 from engine.store.rows import Rows
 from engine.store.schema import TABLES
 
@@ -37,6 +38,7 @@ class Projector:
         self._desks, self._configs, self._balances, self._lots = rows["desks"], rows["configs"], rows["balances"], rows["lots"]
         self._orders, self._order_steps, self._fills = rows["orders"], rows["order_steps"], rows["fills"]
         self._adjustments, self._adjusted_lots = rows["adjustments"], rows["adjusted_lots"]
+        self._perps = Perpetuals(rows["perps"], rows["fundings"], rows["liquidations"])
         self._cycles, self._cycle_steps = rows["cycles"], rows["cycle_steps"]
         self._snapshots, self._calls = rows["snapshots"], rows["model_calls"]
         self._decisions, self._rejections, self._verdicts = rows["decisions"], rows["rejections"], rows["verdicts"]
@@ -61,6 +63,8 @@ class Projector:
             "OrderMoved": self._order_moved,
             "Filled": self._filled_record,
             "Adjusted": self._adjusted,
+            "FundingSettled": self._funding_settled,
+            "Liquidated": self._liquidated,
             "Marked": self._marked,
             "AlertRaised": self._alert_raised,
             "AlertAcknowledged": self._alert_acknowledged,
@@ -206,7 +210,10 @@ class Projector:
             fees["commission"], fees["stamp"], fees["transfer"], fees["handling"], fees["regulatory"], fees["base"],
             f["trading_day"], f["at"], f["source"], seq,
         )  # fmt: skip
-        moved = self._change_lots(seq, desk, p["lots"], self._post(desk, p["postings"]))
+        posted = self._post(desk, p["postings"])
+        moved = self._change_lots(seq, desk, p["lots"], posted)
+        if "perps" in p:
+            moved |= self._perps.change(seq, desk, p["perps"], posted)
         due = quantity - fees["base"] if f["side"] == Side.BUY else -quantity
         if {name: change for name, change in moved.items() if change} != ({f["instrument"]: due} if due else {}):
             raise LedgerError(f"fill {f['fill_id']} moves {due} units but its lots move {moved}")
@@ -217,6 +224,12 @@ class Projector:
         for instrument, quantity in moved.items():
             if quantity:
                 self._adjusted_lots.add(p["adjustment_id"], instrument, p["desk"], quantity, seq)
+
+    def _funding_settled(self, seq: int, at: str, p: Payload) -> None:
+        self._perps.settled(seq, p, self._post(p["desk"], p["postings"]))
+
+    def _liquidated(self, seq: int, at: str, p: Payload) -> None:
+        self._perps.liquidated(seq, p, self._post(p["desk"], p["postings"]))
 
     def _marked(self, seq: int, at: str, p: Payload) -> None:
         desk = p["desk"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 APPLICATION_ID = 0x6B616E70
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 JOURNAL = """
 CREATE TABLE journal (
@@ -120,6 +120,31 @@ TABLES: dict[str, Table] = {
         ),
         Table("adjustments", (*_texts("adjustment_id desk instrument reason"), *_ints("seq")), 1, _DESK),
         Table("adjusted_lots", (*_texts("adjustment_id instrument desk"), *_ints("quantity seq")), 2, "CHECK (quantity <> 0)"),
+        Table(
+            "perps",
+            (*_texts("desk instrument"), *_ints("quantity entry margin seq")),
+            2,
+            f"CHECK (quantity <> 0), CHECK (entry >= 0), CHECK (margin >= 0), {_DESK}",
+        ),
+        Table(
+            "fundings",
+            (*_texts("settlement_id desk instrument at"), *_ints("mark rate_e8 hours amount seq")),
+            1,
+            _DESK,
+            "CREATE INDEX fundings_desk ON fundings (desk, seq);\n",
+        ),
+        Table(
+            "liquidations",
+            (
+                *_texts("liquidation_id desk instrument at"),
+                "mark INTEGER",
+                "trading_day",
+                *_ints("quantity entry margin gain fee seq"),
+            ),
+            1,
+            f"CHECK (quantity <> 0), {_DESK}",
+            "CREATE INDEX liquidations_desk ON liquidations (desk, seq);\n",
+        ),
         Table(
             "cycles",
             (

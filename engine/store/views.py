@@ -136,6 +136,37 @@ class EquityMark:
 
 
 @dataclass(frozen=True, slots=True)
+class FundingBook:
+    """Funding settled: `amount` came in (below zero: was paid), money units; `mark` in price units, `rate_e8` in 1e-8."""
+
+    settlement_id: str
+    desk: str
+    instrument: str
+    at: datetime
+    mark: int
+    rate_e8: int
+    hours: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationBook:
+    """What the exchange closed at `mark` (price units): signed quantity, entry notional, margin, gain and fee in money units."""
+
+    liquidation_id: str
+    desk: str
+    instrument: str
+    at: datetime
+    mark: int
+    trading_day: date
+    quantity: int
+    entry: int
+    margin: int
+    gain: int
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlertBook:
     """An alert as last raised, how often, and who has seen it ('' = nobody)."""
 

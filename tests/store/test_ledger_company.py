@@ -21,6 +21,9 @@ from engine.store import Ledger, connect
 from engine.store.connect import DATABASE
 from engine.store.migrations import Migration, migrate
 from engine.store.rebuild import fingerprint
+from engine.store.schema import SCHEMA_VERSION
+
+NEXT = SCHEMA_VERSION + 1
 
 
 @pytest.fixture
@@ -147,19 +150,19 @@ def test_a_migration_backs_up_first_and_derives_the_projections_anew(home: Path)
     connection = connect.writer(home)
     before = fingerprint(connection)
     try:
-        step = Migration(2, lambda database: database["notes"].create({"id": int, "text": str}, pk="id", strict=True))
-        migrate(connection, home, 1, [step])
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        step = Migration(NEXT, lambda database: database["notes"].create({"id": int, "text": str}, pk="id", strict=True))
+        migrate(connection, home, SCHEMA_VERSION, [step])
+        assert connection.execute("PRAGMA user_version").fetchone() == (NEXT,)
         assert connection.execute("SELECT count(*) FROM notes").fetchone() == (0,)
         assert fingerprint(connection) == before
-        failing = Migration(3, lambda database: database["journal"].insert({"no": "such column"}))
+        failing = Migration(NEXT + 1, lambda database: database["journal"].insert({"no": "such column"}))
         with pytest.raises(sqlite3.OperationalError):
-            migrate(connection, home, 2, [step, failing])
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+            migrate(connection, home, NEXT, [step, failing])
+        assert connection.execute("PRAGMA user_version").fetchone() == (NEXT,)
     finally:
         connection.close()
-    backup = sqlite3.connect(home / "backups" / "ledger-v1.db")
-    assert backup.execute("PRAGMA user_version").fetchone() == (1,)
+    backup = sqlite3.connect(home / "backups" / f"ledger-v{SCHEMA_VERSION}.db")
+    assert backup.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     assert fingerprint(backup) == before
     backup.close()
 

@@ -1,0 +1,47 @@
+"""Rows of the projections, columns in their table's order, as the values they stand for."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from engine.core.journal import CycleState
+from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
+from engine.store.views import CycleBook, FundingBook, LiquidationBook, OrderBook
+
+_at = datetime.fromisoformat
+
+
+def order_of(r: Any) -> OrderBook:
+    """A row of `orders`."""
+    order = Order(
+        order_id=r[0], desk=r[1], cycle_id=r[2], instrument=r[3], side=Side(r[4]), order_type=OrderType(r[5]), quantity=r[6],
+        limit_price=r[7], stop_price=r[8], trading_day=date.fromisoformat(r[9]), created_at=_at(r[10]),
+    )  # fmt: skip
+    return OrderBook(order, OrderStatus(r[11]), r[12], r[13], r[14], r[15], r[16], _at(r[19]))
+
+
+def fill_of(r: Any) -> Fill:
+    """A row of `fills`."""
+    return Fill(
+        fill_id=r[0], order_id=r[1], desk=r[2], cycle_id=r[3], instrument=r[4], side=Side(r[5]), quantity=r[6], price=r[7],
+        notional=r[8], fees=Fees(*r[9:15]), trading_day=date.fromisoformat(r[15]), at=_at(r[16]), source=r[17],
+    )  # fmt: skip
+
+
+def cycle_of(r: Any) -> CycleBook:
+    """A row of `cycles`."""
+    return CycleBook(
+        cycle_id=r[0], desk=r[1], trigger=r[2], slot=_at(r[3]), trading_day=date.fromisoformat(r[4]), config_hash=r[5],
+        state=CycleState(r[6]), reason=r[7], seq=r[8], claimed_at=_at(r[10]), moved_at=_at(r[11]),
+    )  # fmt: skip
+
+
+def funding_of(r: Any) -> FundingBook:
+    """A row of `fundings`."""
+    return FundingBook(r[0], r[1], r[2], _at(r[3]), r[4], r[5], r[6], r[7])
+
+
+def liquidation_of(r: Any) -> LiquidationBook:
+    """A row of `liquidations`."""
+    return LiquidationBook(r[0], r[1], r[2], _at(r[3]), r[4], date.fromisoformat(r[5]), *r[6:11])
