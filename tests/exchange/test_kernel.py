@@ -292,3 +292,54 @@ def test_no_fill_breaks_its_limit_the_days_limits_or_its_quantity(
     else:
         assert price == 0
         assert code > 1
+
+
+def told(matched: tuple[int, int, int]) -> tuple[int, int, str]:
+    quantity, price, code = matched
+    return quantity, price, CODES[code]
+
+
+def test_one_unit_is_a_price_a_limit_and_a_quantity_like_any_other() -> None:
+    """Coins are quoted down to 1e-8, so the smallest unit must count: nothing but 0 means none."""
+    one, two, rising = (1, 1, 1, 1), (2, 2, 2, 2), (1, 9, 1, 5)
+    assert told(match_bar(BUY, MARKET, 5, 0, 0, *one, 9, 0, 0, 0, 1)) == (5, 1, "FILLED")
+    assert told(match_bar(BUY, MARKET, 5, 0, 0, *rising, 1, 0, 0, 0, 1)) == (1, 1, "PARTIAL")
+    assert told(match_bar(BUY, MARKET, 5, 0, 0, *one, 9, 1, 0, 0, 1)) == (0, 0, "SEALED")
+    assert told(match_bar(SELL, MARKET, 5, 0, 0, *one, 9, 0, 1, 0, 1)) == (0, 0, "SEALED")
+    assert told(match_bar(SELL, MARKET, 5, 0, 0, *two, 9, 0, 1, 4, 1)) == (5, 1, "FILLED")
+    assert told(match_bar(BUY, LIMIT, 5, 1, 0, *two, 9, 0, 0, 0, 1)) == (0, 0, "NOT_REACHED")
+    assert told(match_print(BUY, MARKET, 5, 0, 0, 1, 1, 0, 0, 1)) == (1, 1, "PARTIAL")
+    assert told(match_print(BUY, MARKET, 5, 0, 0, 1, 9, 1, 0, 1)) == (0, 0, "SEALED")
+    assert told(match_print(SELL, MARKET, 5, 0, 0, 1, 9, 0, 1, 1)) == (0, 0, "SEALED")
+    assert told(match_quote(BUY, MARKET, 5, 0, 0, 1, 0, 9, 1, 0, 0, 1)) == (0, 0, "SEALED")
+    assert told(match_quote(SELL, MARKET, 5, 0, 0, 1, 0, 9, 0, 1, 0, 1)) == (0, 0, "SEALED")
+    assert told(match_quote(BUY, MARKET, 5, 0, 0, 1, 1, 9, 1, 0, 0, 1)) == (5, 1, "FILLED")
+    assert told(match_quote(BUY, MARKET, 5, 0, 0, 1, 2, 9, 1, 0, 0, 1)) == (5, 1, "FILLED")
+    assert told(match_quote(BUY, LIMIT, 5, 1, 0, 5, 1, 9, 0, 0, 0, 1)) == (5, 1, "FILLED")
+    assert told(match_quote(SELL, LIMIT, 5, 1, 0, 0, 1, 9, 0, 0, 0, 1)) == (5, 1, "FILLED")
+
+
+def test_what_has_no_price_or_no_volume_says_so_before_anything_else() -> None:
+    sealed = (UP, UP, UP, UP)
+    assert told(match_bar(BUY, MARKET, 100, 0, 0, *sealed, 0, UP, DOWN, 0, 100)) == (0, 0, "NO_VOLUME")
+    assert told(match_bar(SELL, MARKET, 100, 0, 0, 0, UP, DOWN, UP, 1000, UP, DOWN, 0, 100)) == (0, 0, "NO_VOLUME")
+    assert told(match_print(BUY, MARKET, 100, 0, 0, UP, 0, UP, DOWN, 100)) == (0, 0, "NO_VOLUME")
+    assert told(match_print(BUY, LIMIT, 100, DOWN, 0, 0, 1000, UP, DOWN, 100)) == (0, 0, "NO_VOLUME")
+
+
+def test_a_stop_whose_limit_is_its_trigger_trades_as_the_price_goes_through() -> None:
+    assert bar(BUY, STOP, 99_000, 105_000, 99_000, 104_000, limit=100_000, stop=100_000) == (1000, 100_000, "FILLED")
+    assert bar(SELL, STOP, 101_000, 101_000, 95_000, 96_000, limit=100_000, stop=100_000) == (1000, 100_000, "FILLED")
+
+
+@pytest.mark.parametrize("opposite", [0, 100_000])
+def test_a_limit_that_is_just_the_price_trades(opposite: int) -> None:
+    for side in (BUY, SELL):
+        matched = match_quote(side, LIMIT, 100, 100_000, 0, 100_000, opposite, 1000, UP, DOWN, 0, 100)
+        assert told(matched) == (100, 100_000, "FILLED")
+
+
+def test_a_last_price_beyond_the_limit_is_not_reached_where_no_book_is_shown() -> None:
+    for side, last in ((BUY, 101_000), (SELL, 99_000)):
+        matched = match_quote(side, LIMIT, 100, 100_000, 0, last, 0, 1000, UP, DOWN, 0, 100)
+        assert told(matched) == (0, 0, "NOT_REACHED")
