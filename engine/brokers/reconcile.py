@@ -31,7 +31,7 @@ HALTING = frozenset({Match.UNKNOWN_FILL, Match.AMBIGUOUS})
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One compared thing: `cash`, `position:SYMBOL`, `order:ID`; both figures as text in units of the ledger."""
+    """One compared thing: `cash`, `position:SYMBOL`, `perp:SYMBOL`, `order:ID`; both figures as text in units of the ledger."""
 
     match: Match
     about: str
@@ -49,6 +49,7 @@ def reconcile(
     """
     lines = [_order(name, booked_orders.get(name), held_orders.get(name)) for name in sorted({*booked_orders, *held_orders})]
     lines += [_position(name, booked, held) for name in sorted({*booked.positions, *held.positions})]
+    lines += [_perp(name, booked, held) for name in sorted({*booked.perps, *held.perps})]
     explained = any(line.match is Match.UNKNOWN_FILL for line in lines)
     lines.append(_cash(booked, held, explained=explained, orphaned=any(line.match is Match.ORPHAN_ORDER for line in lines)))
     return tuple(lines)
@@ -79,6 +80,20 @@ def _position(name: str, booked: Account, held: Account) -> Line:
     if lots != others:
         costs = (sum(lot.cost for lot in side) for side in (lots, others))
         return Line(Match.AMBIGUOUS, about, *(f"{quantity} costing {cost}" for cost in costs))
+    return Line(Match.MATCHED, about, str(quantity), str(other))
+
+
+def _perp(name: str, booked: Account, held: Account) -> Line:
+    """A perpetual; its margin and entry move with fills and funding alone, so that they never differ by themselves."""
+    mine, theirs = booked.perps.get(name), held.perps.get(name)
+    quantity, other = (0 if side is None else side.quantity for side in (mine, theirs))
+    about = f"perp:{name}"
+    if mine is None or theirs is None or quantity != other:
+        return Line(Match.UNKNOWN_FILL, about, str(quantity), str(other))
+    if mine != theirs:
+        return Line(
+            Match.AMBIGUOUS, about, *(f"{side.quantity} entered at {side.entry} on {side.margin}" for side in (mine, theirs))
+        )
     return Line(Match.MATCHED, about, str(quantity), str(other))
 
 

@@ -1,4 +1,4 @@
-"""A point of the equity curve: cash and positions at the last prices the tape gave."""
+"""A point of the equity curve: cash, positions at the last prices the tape gave, perpetuals at their marks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from engine.core.journal import Marked
 def mark(
     desk: str, cycle_id: str, day: date, as_of: datetime, broker: PaperBroker, instruments: Mapping[str, Instrument]
 ) -> Marked:
-    """Value every position at its last known price (at cost while it has none), in money units."""
+    """Value every position at its last known price (at cost while it has none), in money units.
+
+    A perpetual is worth its margin and what it would gain if closed at its mark.
+    """
     account = broker.account()
     marks: list[tuple[str, int]] = []
     value = cost = 0
@@ -23,4 +26,9 @@ def mark(
         marks.append((symbol, price))
         value += worth
         cost += position.cost
+    for symbol, perp in sorted(account.perps.items()):
+        price = broker.mark_price(symbol)
+        marks.append((symbol, price))
+        value += perp.worth(price)
+        cost += perp.margin
     return Marked(desk, cycle_id, day, as_of, account.cash, value, account.cash + value, value - cost, tuple(marks))

@@ -32,12 +32,18 @@ class Sources:
         self._mandate_of = mandate_of
         self._mandates: dict[str, Mandate] = {}
         self._texts: dict[str, str] = {}
+        self._in_force = ""
         self._cut_offs = told_by(books)
 
     def learn(self, record: ConfigRecorded) -> None:
-        """Remember under which hash the text of a configuration stands."""
+        """Remember under which hash the text of a configuration stands, and that it is in force from here on."""
         if record.desk == self._desk:
             self._texts[record.config_hash] = record.text_hash
+            self._in_force = record.config_hash
+
+    def mandate_in_force(self) -> Mandate:
+        """The mandate of the configuration learned last; raises DataError when its text is gone."""
+        return self.mandate(self._in_force)
 
     def mandate(self, config_hash: str) -> Mandate:
         """The mandate of a recorded configuration; raises DataError when its text is gone."""

@@ -2,7 +2,8 @@
 
 journal from the first row ──► Fold (the books as they were) ─┐
 snapshot by hash · recorded replies · recorded configuration ─┴─► decisions · verdicts · orders · fills ──► equal, or a diff
-What a cycle's orders met afterwards stands in each fill (PrintMet), so fills and their bookings are computed again as well.
+What a cycle's orders met afterwards stands in each fill (PrintMet), rate and mark in each funding and liquidation, so these and their
+bookings are computed again as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from engine.core.journal import (
     CycleState,
     DecisionsMade,
     Filled,
+    FundingSettled,
+    Liquidated,
     ModelAsked,
     ModelReplied,
     OrderCreated,
@@ -33,7 +36,7 @@ from engine.core.person import ConfirmAsked, OrderAnswered
 from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.cycle import Mandate
 from engine.llm import shipped
-from engine.replay.aftermath import check_distribution, check_fill
+from engine.replay.aftermath import check_distribution, check_fill, check_funding, check_liquidation
 from engine.replay.computed import check
 from engine.replay.past import Past, Replayed
 from engine.replay.sources import MandateOf, Sources, VersionOf
@@ -96,6 +99,12 @@ class Replay:
         elif isinstance(record, Adjusted) and record.desk == self._desk and record.terms.ex_date:
             if self._past:
                 check_distribution(next(reversed(self._past.values())), self._fold, record)
+        elif isinstance(record, FundingSettled) and record.desk == self._desk:
+            if self._past:
+                check_funding(next(reversed(self._past.values())), self._fold, record)
+        elif isinstance(record, Liquidated) and record.desk == self._desk:
+            if self._past:
+                check_liquidation(next(reversed(self._past.values())), self.sources, self._fold, record)
         elif isinstance(record, OrderCreated):
             past = self._past.get(record.order.cycle_id)
             if past is not None:
