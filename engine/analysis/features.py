@@ -100,9 +100,9 @@ def _figures(snapshot: Snapshot, symbols: list[str], table: dict[str, Series]) -
     price = scale * today(snapshot, symbols, table["close"][:, -1])[:, None] / units.price
     high, low, close = (table[name] * price for name in ("high", "low", "close"))
     volume = table["volume"] / scale
-    macd = ind.macd(close)
+    running = ind.averaged(high, low, close)
     month = close[:, -21:]
-    bands = ind.bollinger(month)
+    bands = ind.bollinger(close[:, -20:])
     high_20, low_20 = ind.highest(high[:, -21:], 20), ind.lowest(low[:, -21:], 20)
     above, below = month > ind.shifted(high_20), month < ind.shifted(low_20)
     breakout = np.where(np.isnan(ind.shifted(high_20)), np.nan, above.astype(float) - below.astype(float))
@@ -110,12 +110,13 @@ def _figures(snapshot: Snapshot, symbols: list[str], table: dict[str, Series]) -
         **_of_session({name: table[name][:, -1:] for name in ("close", "volume", "amount")}, units),
         **{f"return_{days}": 100 * ind.change_over(month, days) for days in (1, 5, 20)},
         **{f"sma_{window}": ind.sma(close[:, -window:], window) for window in (5, 20, 60)},
-        **{f"ema_{window}": ind.ema(close, window) for window in (12, 26)},
-        "macd": macd.line,
-        "macd_signal": macd.signal,
-        "macd_histogram": macd.histogram,
-        "rsi_14": ind.rsi(close, 14),
-        "atr_14": ind.atr(high, low, close, 14),
+        "ema_12": running.ema_12,
+        "ema_26": running.ema_26,
+        "macd": running.macd.line,
+        "macd_signal": running.macd.signal,
+        "macd_histogram": running.macd.histogram,
+        "rsi_14": running.rsi_14,
+        "atr_14": running.atr_14,
         "bollinger_upper": bands.upper,
         "bollinger_middle": bands.middle,
         "bollinger_lower": bands.lower,

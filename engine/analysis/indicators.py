@@ -35,6 +35,26 @@ class Bands(NamedTuple):
     lower: Series
 
 
+class Averaged(NamedTuple):
+    """What runs over a whole history: exponential means of 12 and 26, MACD of those and 9, RSI and ATR of 14."""
+
+    ema_12: Series
+    ema_26: Series
+    macd: Macd
+    rsi_14: Series
+    atr_14: Series
+
+
+class Average(NamedTuple):
+    """A running mean to be taken: y[t] = y[t-1] + alpha (x[t] - y[t-1]) from each row's place in `seeds`, where it is the plain
+    mean of the last `window` values."""
+
+    values: Series
+    alpha: float
+    seeds: Places
+    window: int
+
+
 def sma(values: Series, window: int) -> Series:
     """Simple mean of the last `window` values."""
     out = np.full_like(values, np.nan)
@@ -45,25 +65,32 @@ def sma(values: Series, window: int) -> Series:
 
 def ema(values: Series, window: int) -> Series:
     """Exponential mean, alpha 2 / (window + 1), seeded with the simple mean of the first `window` values."""
-    return _smoothed(values, 2 / (window + 1), _first(values) + window - 1, window)
+    return _smoothed(_exponential(values, window, _first(values)))[0]
 
 
 def rsi(closes: Series, window: int) -> Series:
     """Relative strength index of Wilder (1978), 0 to 100; 0 when nothing ever moved, as TA-Lib has it."""
-    change = _change(closes)
-    seeds = _first(change) + window - 1
-    gains = _smoothed(np.where(np.isnan(change), np.nan, np.maximum(change, 0)), 1 / window, seeds, window)
-    losses = _smoothed(np.where(np.isnan(change), np.nan, np.maximum(-change, 0)), 1 / window, seeds, window)
-    both = gains + losses
-    return np.where(both == 0, 0.0, 100 * gains / np.where(both == 0, 1.0, both))
+    return _strength(*_smoothed(*_gains_and_losses(closes, window)))
 
 
 def macd(closes: Series, fast: int = 12, slow: int = 26, signal: int = 9) -> Macd:
     """MACD of Appel; both averages start together, when the slow one is full."""
-    start = _first(closes) + slow - 1
-    line = _smoothed(closes, 2 / (fast + 1), start, fast) - _smoothed(closes, 2 / (slow + 1), start, slow)
-    smooth = _smoothed(line, 2 / (signal + 1), start + signal - 1, signal)
-    return Macd(line, smooth, line - smooth)
+    first = _first(closes)
+    quick, steady = _smoothed(_exponential(closes, fast, first + slow - fast), _exponential(closes, slow, first))
+    return _macd(quick, steady, first + slow - 1, signal)
+
+
+def averaged(high: Series, low: Series, close: Series) -> Averaged:
+    """What `ema`, `macd`, `rsi` and `atr` give, each figure the same to the bit, in one walk over time instead of seven."""
+    first = _first(close)
+    ema_12, fast, ema_26, gains, losses, ranges = _smoothed(
+        _exponential(close, 12, first),
+        _exponential(close, 12, first + 26 - 12),
+        _exponential(close, 26, first),
+        *_gains_and_losses(close, 14),
+        _wilder(true_range(high, low, close), 14),
+    )
+    return Averaged(ema_12, ema_26, _macd(fast, ema_26, first + 26 - 1, 9), _strength(gains, losses), ranges)
 
 
 def true_range(high: Series, low: Series, close: Series) -> Series:
@@ -74,8 +101,7 @@ def true_range(high: Series, low: Series, close: Series) -> Series:
 
 def atr(high: Series, low: Series, close: Series, window: int) -> Series:
     """Average true range of Wilder (1978)."""
-    ranges = true_range(high, low, close)
-    return _smoothed(ranges, 1 / window, _first(ranges) + window - 1, window)
+    return _smoothed(_wilder(true_range(high, low, close), window))[0]
 
 
 def bollinger(closes: Series, window: int = 20, width: float = 2.0) -> Bands:
@@ -126,50 +152,97 @@ def shifted(values: Series) -> Series:
     return out
 
 
-def _smoothed(values: Series, alpha: float, seeds: Places, window: int) -> Series:
-    """y[t] = y[t-1] + alpha (x[t] - y[t-1]) from each row's place in `seeds`, where y is the mean of the last `window` values."""
-    rows, length = values.shape
-    seeded = np.flatnonzero(seeds < length)
-    if not seeded.size:
-        return np.full((rows, length), np.nan)
-    first = seeds[seeded]
-    means = values[seeded[:, None], first[:, None] + np.arange(1 - window, 1)].mean(axis=1)
-    return (_row_by_row if rows < FEW else _step_by_step)(values, alpha, seeded, first, means)
+def _exponential(values: Series, window: int, first: Places) -> Average:
+    """The mean of alpha 2 / (window + 1), full `window` values after the places `first`, that one counted."""
+    return Average(values, 2 / (window + 1), first + window - 1, window)
+
+
+def _wilder(values: Series, window: int) -> Average:
+    """The mean of alpha 1 / window, full when `window` values are there."""
+    return Average(values, 1 / window, _first(values) + window - 1, window)
+
+
+def _gains_and_losses(closes: Series, window: int) -> tuple[Average, Average]:
+    change = _change(closes)
+    unknown = np.isnan(change)
+    gains, losses = (np.where(unknown, np.nan, np.maximum(moves, 0)) for moves in (change, -change))
+    rising = _wilder(gains, window)
+    return rising, rising._replace(values=losses)
+
+
+def _strength(gains: Series, losses: Series) -> Series:
+    both = gains + losses
+    return np.where(both == 0, 0.0, 100 * gains / np.where(both == 0, 1.0, both))
+
+
+def _macd(fast: Series, slow: Series, start: Places, signal: int) -> Macd:
+    line = fast - slow
+    (smooth,) = _smoothed(Average(line, 2 / (signal + 1), start + signal - 1, signal))
+    return Macd(line, smooth, line - smooth)
 
 
 FEW = 20
-"""Below so many rows a plain loop over floats beats one over short arrays; both round each step alike."""
+"""Below so many rows a plain loop over floats beats one over short arrays; all ways round each step alike."""
+TOGETHER = 240
+"""Up to so many rows several averages walk through time together; beyond it copying them costs more than their steps do."""
 
 
-def _row_by_row(values: Series, alpha: float, seeded: Places, first: Places, means: Series) -> Series:
+def _smoothed(*averages: Average) -> list[Series]:
+    """Each running mean, all of arrays of one shape."""
+    rows, _ = averages[0].values.shape
+    if rows * len(averages) > TOGETHER:
+        return [_walked(one.values, one.alpha, one.seeds, _seed(one)) for one in averages]
+    level = _walked(
+        np.concatenate([one.values for one in averages]),
+        np.repeat([one.alpha for one in averages], rows),
+        np.concatenate([one.seeds for one in averages]),
+        np.concatenate([_seed(one) for one in averages]),
+    )
+    return [level[place * rows : (place + 1) * rows] for place in range(len(averages))]
+
+
+def _seed(average: Average) -> Series:
+    """The plain mean that each row starts from."""
+    values, seeds, window = average.values, average.seeds, average.window
+    means = np.full(seeds.size, np.nan)
+    seeded = np.flatnonzero(seeds < values.shape[1])
+    if seeded.size:
+        means[seeded] = values[seeded[:, None], seeds[seeded, None] + np.arange(1 - window, 1)].mean(axis=1)
+    return means
+
+
+def _walked(values: Series, alphas: Series | float, seeds: Places, means: Series) -> Series:
+    """The means of all rows; `alphas` one for all of them or one for each."""
+    return (_row_by_row if seeds.size < FEW else _step_by_step)(values, alphas, seeds, means)
+
+
+def _row_by_row(values: Series, alphas: Series | float, seeds: Places, means: Series) -> Series:
     level = np.full(values.shape, np.nan)
-    for row, start, before in zip(seeded.tolist(), first.tolist(), means.tolist(), strict=True):
-        found = [before]
-        for value in values[row, start + 1 :].tolist():
-            before += alpha * (value - before)
-            found.append(before)
-        level[row, start:] = found
+    each = np.broadcast_to(alphas, seeds.shape).tolist()
+    for row, (alpha, start, before) in enumerate(zip(each, seeds.tolist(), means.tolist(), strict=True)):
+        if start < values.shape[1]:
+            found = [before]
+            for value in values[row, start + 1 :].tolist():
+                before += alpha * (value - before)
+                found.append(before)
+            level[row, start:] = found
     return level
 
 
-def _step_by_step(values: Series, alpha: float, seeded: Places, first: Places, means: Series) -> Series:
+def _step_by_step(values: Series, alphas: Series | float, seeds: Places, means: Series) -> Series:
     """Time runs along the first axis, so that each step of the loop touches one contiguous row."""
     rows, length = values.shape
     level = np.full((length, rows), np.nan)
-    seeds = np.full(rows, length)
-    seeds[seeded] = first
     by_time = np.ascontiguousarray(values.T)
-    level[first, seeded] = means
-    begins = set(first.tolist())
+    begins = set(seeds.tolist())
     before = np.full(rows, np.nan)
-    for place in range(int(first.min()), length):
-        now = level[place]
-        start = now.copy() if place in begins else None
-        np.subtract(by_time[place], before, out=now)
-        now *= alpha
-        now += before
-        if start is not None:
-            np.copyto(now, start, where=seeds == place)
+    start = min(begins)
+    for place, (now, new) in enumerate(zip(level[start:], by_time[start:], strict=True), start):
+        np.subtract(new, before, now)
+        np.multiply(now, alphas, now)
+        np.add(now, before, now)
+        if place in begins:
+            np.copyto(now, means, where=seeds == place)
         before = now
     return level.T
 
@@ -186,4 +259,6 @@ def _change(values: Series) -> Series:
 
 
 def _windows(values: Series, window: int) -> Series:
+    if values.shape[-1] == window:
+        return values[..., None, :]
     return np.lib.stride_tricks.sliding_window_view(values, window, axis=-1)

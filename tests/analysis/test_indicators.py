@@ -130,3 +130,17 @@ def test_highest_and_lowest_of_a_window() -> None:
     values = np.array([[3.0, 1.0, 2.0, 5.0]])
     np.testing.assert_array_equal(ind.highest(values, 3)[0], [np.nan, np.nan, 3.0, 5.0])
     np.testing.assert_array_equal(ind.lowest(values, 3)[0], [np.nan, np.nan, 1.0, 1.0])
+
+
+@given(st.integers(1, 40), st.integers(1, 60), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_averages_walked_together_are_those_walked_alone_to_the_bit(shares: int, sessions: int, seed: int) -> None:
+    """Shares of any age, few enough for plain loops or too many to walk together."""
+    drawn = np.random.default_rng(seed)
+    close: Series = np.cumprod(1 + drawn.normal(0, 0.02, (shares, sessions)), axis=1)
+    close[np.arange(sessions) < drawn.integers(0, sessions, (shares, 1))] = np.nan
+    high, low = (close * factor for factor in (1.01, 0.98))
+    found = ind.averaged(high, low, close)
+    alone = (ind.ema(close, 12), ind.ema(close, 26), *ind.macd(close), ind.rsi(close, 14), ind.atr(high, low, close, 14))
+    together = (found.ema_12, found.ema_26, *found.macd, found.rsi_14, found.atr_14)
+    assert [one.tobytes() for one in alone] == [one.tobytes() for one in together]
