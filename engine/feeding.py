@@ -64,7 +64,8 @@ def stored_tape(desk: DeskConfig, home: Path, resume: date | None) -> StoredTape
     start = desk.replay.start if "start" in named else None
     end = desk.replay.end if "end" in named else None
     begin = resume if start is None else max(start, resume or start)
-    return StoredTape(MarketStore.open(home, desk.market), start=begin, end=end, bars=desk.intervals)
+    contracts = desk.perps.terms(desk.universe.symbols).contracts if desk.perps is not None else None
+    return StoredTape(MarketStore.open(home, desk.market), start=begin, end=end, bars=desk.intervals, contracts=contracts)
 
 
 def live_fetcher(world: World) -> Fetcher:

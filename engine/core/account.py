@@ -88,6 +88,11 @@ class Account:
         """The isolated margins of all perpetuals together, in money units."""
         return sum(position.margin for position in self.perps.values())
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Every name held, bought outright or on margin."""
+        return (*self.positions, *self.perps)
+
     def sellable(self, symbol: str, day: date) -> int:
         """Settled quantity less what open sell orders already claim."""
         position = self.positions.get(symbol)

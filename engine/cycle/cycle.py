@@ -211,7 +211,7 @@ class _Running:
     def fetch(self) -> tuple[Snapshot, str]:
         """Freeze the market as it can be known now, on disk under its hash."""
         scene = self.scene
-        held = [*scene.broker.account().positions, *(item.order.instrument for item in scene.broker.working().values())]
+        held = [*scene.broker.account().held, *(item.order.instrument for item in scene.broker.working().values())]
         snapshot = market_seen(scene.equipment.tape, scene.now, sorted(scene.instruments), scene.mandate, held)
         digest = write(snapshot, scene.equipment.snapshots)
         with scene.equipment.ledger.reader() as books:

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from engine.brokers import Book, PaperBroker, Working
+from engine.brokers import PaperBroker, Working
 from engine.brokers.execution import claimed, with_action
 from engine.brokers.fold import action_of
 from engine.core.errors import CalendarUnknown
@@ -28,17 +28,18 @@ from engine.core.journal import (
     TradingState,
 )
 from engine.core.past import Past
-from engine.cycle.comparing import open_orders
+from engine.cycle.comparing import book_of
 from engine.cycle.continuing import cash_stands, instruments_of, opened_as
 from engine.cycle.cycle import Scene, run_cycle
 from engine.cycle.keeping import keep, recall
 from engine.cycle.mandate import Equipment, Mandate
 from engine.cycle.marking import mark
 from engine.cycle.missed import missed
+from engine.cycle.perpetuals import margined
 from engine.cycle.recovery import recover, resume_point
 from engine.cycle.schedule import next_slot
 from engine.cycle.shadowing import paused, spoken, trading_state
-from engine.cycle.steps import OWN_TRIGGERS, newest_bars, traded_today
+from engine.cycle.steps import OWN_TRIGGERS, newest_bars, terms_on, traded_today
 from engine.cycle.watching import look
 from engine.exchange import Phase, accepts_cancels, calendar, open_account
 from engine.exchange.corporate import CorporateAction
@@ -59,7 +60,8 @@ class Desk:
         self.equipment = equipment
         self.calendar = calendar(mandate.market)
         self.instruments: dict[str, Instrument] = instruments_of(mandate, equipment)
-        self.broker = PaperBroker(mandate.desk, mandate.market, mandate.fees, self.instruments)
+        self.terms = terms_on(mandate, self.instruments)
+        self.broker = PaperBroker(mandate.desk, mandate.market, mandate.fees, self.instruments, self.terms)
         self.now = datetime.min.replace(tzinfo=UTC) + _A_DAY  # a zone west of Greenwich has no earlier day to be in
         self.trading_day = date.min
         self.equity = mandate.cash
@@ -113,7 +115,7 @@ class Desk:
     def _load(self, books: Books) -> None:
         """The broker's book from the projections: the account, the open orders, the distributions its lots received."""
         desk = self.mandate.desk
-        book = Book(books.account(desk), open_orders(books, desk))
+        book = book_of(books, self.mandate)
         adjustments = books.adjustments(desk)
         self._distributed = frozenset(adjusted.adjustment_id for adjusted in adjustments)
         for adjusted in adjustments:
@@ -207,6 +209,8 @@ class Desk:
             self.broker.adopt(matched)
             records += matched.records
         self.broker.see(quotes)
+        if self.terms is not None:
+            records += margined(self.mandate, self.terms, self.broker, events, prints, at, self.trading_day)
         closes = any(isinstance(event, SessionEvent) and event.kind is SessionKind.CLOSE for event in events)
         if closes:
             self._price_missing(at)
@@ -230,7 +234,7 @@ class Desk:
 
     def _price_missing(self, at: datetime) -> None:
         """A holding that gave no quote since a live desk started again is worth its last close, as far as a bar tells it."""
-        held = [symbol for symbol in self.broker.account().positions if not self.broker.last_price(symbol)]
+        held = [symbol for symbol in self.broker.account().held if not self.broker.last_price(symbol)]
         if held and self.equipment.newest is not None:
             self.broker.see(self.equipment.tape.snapshot(at, sorted(held), history_days=_VOLUME_DAYS).quotes)
 
@@ -329,8 +333,6 @@ class Desk:
         if watched.records:
             self._write(watched.records)
         names = {trigger.instrument for trigger in watched.exits}
-        if not names:
-            return
         # A buy still open would hold the exit back; where it cannot be withdrawn now, the exit is for a later instant.
         names -= set(self._cancel([item for item in self.broker.working().values() if item.order.instrument in names], "PROTECT"))
         if not names:

@@ -132,7 +132,7 @@ def newest(instants: Iterable[datetime], until: datetime) -> datetime | None:
 def urgency(route: Route, snapshot: Snapshot, seen: Seen, account: Account) -> Urgency:
     """How pressing the snapshot makes a cycle."""
     moved = {quote.symbol for quote in snapshot.quotes if abs(quote.change_ppm) >= route.move_ppm}
-    if moved & set(account.positions) or 2 * len(moved & set(seen.candidates)) >= max(1, len(seen.candidates)):
+    if moved & set(account.held) or 2 * len(moved & set(seen.candidates)) >= max(1, len(seen.candidates)):
         return Urgency.URGENT
     return Urgency.CALM
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from engine.analysis import Features, features, screen_market
 from engine.brokers import Working
-from engine.core.account import Account
+from engine.core.account import Account, PerpPosition
 from engine.core.decision import Decision, Intent
 from engine.core.ids import order_id
 from engine.core.instrument import Instrument
@@ -20,10 +20,10 @@ from engine.core.journal import OrderCreated, TradingState
 from engine.core.market import Quote
 from engine.core.order import Order, Side
 from engine.core.past import Past
-from engine.core.units import PPM, Market, from_units, plain
+from engine.core.units import PPM, UNITS, Market, from_units, plain
 from engine.cycle.mandate import Mandate
 from engine.cycle.moves import average_ranges, daily_returns
-from engine.exchange import Phase, accepts_orders, calendar, exchange_of, price_limits
+from engine.exchange import PerpTerms, Phase, accepts_orders, calendar, exchange_of, fitted, price_limits
 from engine.exchange.calendar import sessions_listed
 from engine.llm import CandidateRow, HoldingRow, PromptContext
 from engine.risk import Ruling, View, judge, triggers
@@ -66,8 +66,8 @@ def analyze(snapshot: Snapshot, mandate: Mandate, account: Account, previous_ses
     """The screened candidates, with every holding that gives a quote; features of them and of what is held; who is stale."""
     chosen = _screened(snapshot, mandate)
     quoted = {quote.symbol: quote for quote in snapshot.quotes}
-    held = tuple(symbol for symbol in sorted(account.positions) if symbol not in chosen and symbol in quoted)
-    figures = features(snapshot, {*chosen, *account.positions})
+    held = tuple(symbol for symbol in sorted(account.held) if symbol not in chosen and symbol in quoted)
+    figures = features(snapshot, {*chosen, *account.held})
     newest = newest_bars(snapshot)
     oldest = _oldest(snapshot, mandate)
     stale = tuple(
@@ -127,8 +127,16 @@ def worth(symbol: str, account: Account, prices: Mapping[str, int], instruments:
 
 
 def equity_of(account: Account, prices: Mapping[str, int], instruments: Mapping[str, Instrument]) -> int:
-    """Cash and holdings at the given prices, in money units."""
-    return account.cash + sum(worth(symbol, account, prices, instruments) for symbol in account.positions)
+    """Cash and holdings at the given prices, in money units; of perpetuals their margin and what they would gain."""
+    perps = sum(perp.worth(prices.get(symbol, 0)) for symbol, perp in account.perps.items())
+    return account.cash + perps + sum(worth(symbol, account, prices, instruments) for symbol in account.positions)
+
+
+def signed_worth(perp: PerpPosition, prices: Mapping[str, int]) -> int:
+    """The notional of a perpetual in money units, below zero for a short one; as entered where no price was ever known."""
+    price = prices.get(perp.instrument, 0)
+    notional = UNITS[Market.CRYPTO].notional(price, abs(perp.quantity)) if price else perp.entry
+    return notional if perp.quantity > 0 else -notional
 
 
 def prompt_context(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account) -> PromptContext:
@@ -196,14 +204,17 @@ def risk_view(
     prices = seen.prices
     account = standing.account
     planned: dict[str, int] = {}
+    short: set[str] = set()
     for working in standing.working.values():
         order = working.order
-        if order.side is Side.BUY:
+        if _opens(order, account, mandate):
             amount = instruments[order.instrument].units.notional(order.limit_price, order.quantity - working.filled)
             planned[order.instrument] = planned.get(order.instrument, 0) + amount
+            if order.side is Side.SELL:
+                short.add(order.instrument)
     asked = set(quotes if names is None else names) & set(quotes)
     phases = {symbol: phase_of(instruments[symbol], snapshot.as_of) for symbol in asked}
-    moved = asked | set(account.positions) | set(planned)
+    moved = asked | set(account.held) | set(planned)
     return View(
         account=account,
         instruments=instruments,
@@ -229,7 +240,23 @@ def risk_view(
         ranges=average_ranges(snapshot, asked) if mandate.policy.sizing == "atr" else {},
         fees=mandate.fees,
         protecting=protecting,
+        perps=terms_on(mandate, instruments),
+        funding={item.symbol: item for item in snapshot.fundings},
+        planned_short=frozenset(short),
     )
+
+
+def terms_on(mandate: Mandate, instruments: Mapping[str, Instrument]) -> PerpTerms | None:
+    """The desk's terms for perpetuals made whole for these instruments; None for a desk of anything else. Raises RuleUnknown."""
+    return fitted(mandate.perps, instruments) if mandate.perps is not None else None
+
+
+def _opens(order: Order, account: Account, mandate: Mandate) -> bool:
+    """Whether an order adds to what is held: every buy, and on margin whatever does not go against the position."""
+    if mandate.perps is None:
+        return order.side is Side.BUY
+    held = account.perps.get(order.instrument)
+    return held is None or (held.quantity > 0) is (order.side is Side.BUY)
 
 
 def phase_of(instrument: Instrument, at: datetime) -> Phase:
@@ -250,14 +277,15 @@ DUST_PPM = 100
 
 
 def held_weights(account: Account, snapshot: Snapshot, seen: Seen) -> dict[str, int]:
-    """Current weights in ppm of equity, for strategies that rebalance; rests (DUST_PPM) are left out."""
+    """Current weights in ppm of equity, for strategies that rebalance; short ones below zero; rests (DUST_PPM) are left out."""
     instruments = instruments_in(snapshot)
     prices = seen.prices
     equity = equity_of(account, prices, instruments)
     if equity <= 0:
         return {}
     weights = {symbol: worth(symbol, account, prices, instruments) * PPM // equity for symbol in account.positions}
-    return {symbol: weight for symbol, weight in weights.items() if weight >= DUST_PPM}
+    weights |= {symbol: signed_worth(perp, prices) * PPM // equity for symbol, perp in account.perps.items()}
+    return {symbol: weight for symbol, weight in weights.items() if abs(weight) >= DUST_PPM}
 
 
 def instruments_in(snapshot: Snapshot) -> dict[str, Instrument]:
@@ -293,7 +321,7 @@ OWN_TRIGGERS = frozenset({"protect", "flatten"})
 def own_decisions(trigger: str, mandate: Mandate, snapshot: Snapshot, account: Account, past: Past) -> tuple[Decision, ...]:
     """What the engine itself decides: to leave all (flatten), or what a protective rule wants out of at a price of today."""
     if trigger == "flatten":
-        held = sorted(symbol for symbol, position in account.positions.items() if position.quantity)
+        held = sorted((*(symbol for symbol, position in account.positions.items() if position.quantity), *account.perps))
         return tuple(Decision(symbol, Intent.EXIT, 0, PPM, "flatten", sources=("person",)) for symbol in held)
     prices = {quote.symbol: quote.last for quote in snapshot.quotes if traded_today(quote, snapshot.trading_day)}
     found = triggers(mandate.policy, past, account, prices, instruments_in(snapshot), snapshot.trading_day)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -19,10 +19,11 @@ from engine.core.errors import DataError
 from engine.core.instrument import Board, Instrument
 from engine.core.market import Bar
 from engine.core.units import Market
-from engine.exchange import calendar
+from engine.exchange import Contract, calendar
 from engine.feeds.distributions import distributions
+from engine.feeds.fundings import funding_events, last_fundings
 from engine.feeds.prints import Day, bars_of, by_symbol, earlier, endless_prints, session_prints
-from engine.feeds.tape import DividendEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
+from engine.feeds.tape import DividendEvent, FundingEvent, QuoteEvent, SessionEvent, SessionKind, TapeEvent
 from engine.feeds.turns import turns
 from engine.store.market import INTERVAL_MINUTES, MarketAsOf, MarketStore
 from engine.store.market.resample import resampled
@@ -34,14 +35,23 @@ _ONE_DAY = timedelta(days=1)
 
 
 class StoredTape:
-    """A Tape over the sessions of a store from `start` to `end`, both included; `bars` are intervals and how many of each."""
+    """A Tape over the sessions of a store from `start` to `end`, both included; `bars` are intervals and how many of each.
+
+    With `contracts` (by symbol) it plays these perpetuals and what funding they paid, and nothing else of the store.
+    """
 
     source = SOURCE
 
     def __init__(
-        self, store: MarketStore, *, start: date | None = None, end: date | None = None, bars: Sequence[tuple[str, int]] = ()
+        self,
+        store: MarketStore,
+        *,
+        start: date | None = None,
+        end: date | None = None,
+        bars: Sequence[tuple[str, int]] = (),
+        contracts: Mapping[str, Contract] | None = None,
     ) -> None:
-        """Raises DataError when the store has no session between the two, or does not know an interval."""
+        """Raises DataError when the store has no session between the two, no such perpetual, or does not know an interval."""
         unknown = [interval for interval, _ in bars if interval not in INTERVAL_MINUTES]
         if unknown:
             raise DataError(f"no bars of {unknown[0]}: the intervals are {', '.join(INTERVAL_MINUTES)}")
@@ -59,6 +69,9 @@ class StoredTape:
             there = f"it has {known[0]} to {known[-1]}" if known else "it is empty: see `kanpan data import` and `kanpan data sync`"
             raise DataError(f"store: no {store.market} session between {start} and {end}; {there}")
         self._instruments = _listed(store, self._begins(self._sessions[0]), horizon)
+        if contracts is not None:
+            self._instruments = _perpetuals(store, contracts, horizon, self._instruments)
+        self._margined = contracts is not None
         if not self._instruments:
             raise DataError(f"store: no {store.market} security is known by {self._sessions[-1]}")
         self._names = {symbol: item.name for symbol, item in self._instruments.items()}
@@ -127,6 +140,7 @@ class StoredTape:
             instruments=(self._instruments[symbol] for symbol in symbols),
             quotes=(quotes[symbol] for symbol in symbols if symbol in quotes),
             bars=pl.concat(bars),
+            fundings=last_fundings(known.funding(symbols), symbols, self.source) if self._margined else (),
         )
 
     # -- one day ----------------------------------------------------------------------------------------------------------
@@ -154,6 +168,8 @@ class StoredTape:
             table = world.bars(symbols, self._finest or DAILY, first=day - _ONE_DAY, last=day)
             of_today = table.filter(pl.col("known_at") >= begins, pl.col("known_at") < begins + _ONE_DAY)
             yield from endless_prints(day, begins, by_symbol(of_today), closes, self._names, self.source)
+            if self._margined:
+                yield from funding_events(world.funding(symbols), self.source, begins, begins + _ONE_DAY)
             return
         daily = {bar.symbol: bar for bar in bars_of(world.bars(symbols, DAILY, first=day, last=day))}
         parts = by_symbol(world.bars(symbols, self._finest, first=day, last=day)) if self._finest else {}
@@ -176,7 +192,7 @@ class StoredTape:
 def _listed(store: MarketStore, begins: datetime, ends: datetime) -> dict[str, Instrument]:
     """What there is to trade from `begins` to `ends`, by symbol: names and marks as they were known at the beginning.
 
-    A perpetual is traded as the pair it follows, long only and paid in full: the ledger books no margin yet.
+    A desk without terms for perpetuals trades one as the pair it follows, long only and paid in full.
     """
     early = {item.symbol: item for item in store.as_of(begins).instruments()}
     late = {item.symbol: item for item in store.as_of(ends).instruments()}
@@ -189,8 +205,23 @@ def _listed(store: MarketStore, begins: datetime, ends: datetime) -> dict[str, I
     return found
 
 
+def _perpetuals(
+    store: MarketStore, contracts: Mapping[str, Contract], horizon: datetime, listed: Mapping[str, Instrument]
+) -> dict[str, Instrument]:
+    """The perpetuals among what is listed, with the steps that their contracts give. Raises DataError for another kind of pair."""
+    kept = {item.symbol for item in store.as_of(horizon).instruments() if item.board is Board.PERP}
+    spot = sorted(set(contracts) & set(listed) - kept)
+    if spot:
+        raise DataError(f"store: {spot[0]} is kept as a spot pair; import a perpetual's bars with --board perp")
+    found = {}
+    for symbol in sorted(kept & set(contracts)):
+        given, item = contracts[symbol], listed[symbol]
+        found[symbol] = replace(item, board=Board.PERP, tick=given.tick or item.tick, step=given.step or item.step)
+    return found
+
+
 def _order(event: TapeEvent) -> tuple[datetime, int, str]:
-    """Events of one instant: the day begins, shares go ex, prices follow, the day turns."""
+    """Events of one instant: the day begins, shares go ex, prices follow, funding is settled, the day turns."""
     match event:
         case SessionEvent(kind=SessionKind.PRE_OPEN):
             return event.at, 0, ""
@@ -198,5 +229,7 @@ def _order(event: TapeEvent) -> tuple[datetime, int, str]:
             return event.at, 1, symbol
         case QuoteEvent(quote=quote):
             return event.at, 2, quote.symbol
-        case SessionEvent():
-            return event.at, 3, ""
+        case FundingEvent(funding=funding):
+            return event.at, 3, funding.symbol
+        case _:
+            return event.at, 4, ""

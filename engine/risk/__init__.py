@@ -2,6 +2,7 @@
 
 from engine.risk.guard import Ruling, judge
 from engine.risk.locks import Escalation, escalation
+from engine.risk.margined import yearly_ppm
 from engine.risk.policy import Policy
 from engine.risk.protect import Trigger, triggers
 from engine.risk.rules import RULES
@@ -22,4 +23,5 @@ __all__ = [
     "escalation",
     "judge",
     "triggers",
+    "yearly_ppm",
 ]

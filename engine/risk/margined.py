@@ -53,10 +53,15 @@ def max_funding(view: View, policy: Policy, wish: Wish) -> Finding | None:
     last = view.funding.get(wish.symbol)
     if last is None:
         return deny(wish, "FUNDING_UNKNOWN", "no settlement", "a settlement")
-    paid = wish.way * last.rate_e8 * HOURS_A_YEAR // (last.hours * _PPM_E8)
+    paid = yearly_ppm(wish.way * last.rate_e8, last.hours)
     if paid <= policy.max_funding_ppm:
         return None
     return deny(wish, "FUNDING_COST", fraction(paid), fraction(policy.max_funding_ppm))
+
+
+def yearly_ppm(rate_e8: int, hours: int) -> int:
+    """A funding rate (1e-8 for so many hours) as ppm of the notional a year, not compounded."""
+    return rate_e8 * HOURS_A_YEAR // (hours * _PPM_E8)
 
 
 def shape_margined(view: View, policy: Policy, wish: Wish, schedule: FeeSchedule) -> Proposal | Finding | None:

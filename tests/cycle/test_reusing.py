@@ -85,7 +85,7 @@ def quoted(**changes: int) -> Any:
 )
 def test_a_holding_that_moved_or_half_the_candidates_make_a_cycle_urgent(moves: dict[str, int], held: list[str], how: Urgency):
     seen: Any = SimpleNamespace(candidates=("A", "B", "C"))
-    account: Any = SimpleNamespace(positions=dict.fromkeys(held))
+    account: Any = SimpleNamespace(held=tuple(held))
     assert urgency(Route(), quoted(**moves), seen, account) is how
 
 
