@@ -28,11 +28,11 @@ def open_orders(books: Books, desk: str) -> dict[str, Working]:
 def book_of(books: Books, mandate: Mandate) -> Book:
     """The account and the open orders; of a desk of perpetuals also what the ledger remembers of those."""
     book = Book(books.account(mandate.desk), open_orders(books, mandate.desk))
-    return book if mandate.perps is None else _with_perps(books, mandate.desk, book)
+    return book if mandate.perps is None else with_perps(books, mandate.desk, book)
 
 
-def _with_perps(books: Books, desk: str, book: Book) -> Book:
-    """Fundings booked, and the trades of the last day: funding that comes late is due from what was held at its settlement."""
+def with_perps(books: Books, desk: str, book: Book) -> Book:
+    """Fundings booked, and the last day's trades beside: funding that comes late is due from what was held at its settlement."""
     found: dict[str, list[tuple[datetime, int]]] = {}
     for fill in books.fills(desk, limit=10_000):
         found.setdefault(fill.instrument, []).append((fill.at, fill.quantity if fill.side is Side.BUY else -fill.quantity))

@@ -11,7 +11,7 @@ from engine.core.journal import VerdictsGiven
 from engine.core.order import OrderStatus
 from engine.cycle import Mandate
 from engine.cycle.confirming import AMENDED, Settled, said_in, settled
-from engine.cycle.steps import OWN_TRIGGERS, Standing, analyze, instruments_in, orders_of, rule
+from engine.cycle.steps import OWN_TRIGGERS, Standing, analyze, instruments_in, orders_of, rule, terms_on
 from engine.exchange import calendar
 from engine.replay.decided import decided
 from engine.replay.past import Past
@@ -51,12 +51,14 @@ def _compare(past: Past, sources: Sources, filled_at: Sequence[datetime], mandat
     word = settled(said_in(past.said), created, mandate, instruments_in(snapshot))
     amended = [item for item in word.created if any(moved.code == AMENDED for moved in past.sent)]
     past.same_records("orders", past.created, [*created, *amended])
-    broker = PaperBroker(desk, mandate.market, mandate.fees, instruments_in(snapshot))
+    instruments = instruments_in(snapshot)
+    terms = terms_on(mandate, instruments)
+    broker = PaperBroker(desk, mandate.market, mandate.fees, instruments, terms)
     broker.load(book)
     broker.see(snapshot.quotes)
     if any(moved.status is not OrderStatus.DENIED for moved in past.sent):
         _same_sending(past, word, broker, snapshot.as_of)
-    past.venue = Venue(desk, instruments_in(snapshot), days, mandate.fees)
+    past.venue = Venue(desk, instruments, days, mandate.fees, terms)
 
 
 def _same_sending(past: Past, word: Settled, broker: PaperBroker, at: datetime) -> None:

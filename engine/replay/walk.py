@@ -2,7 +2,7 @@
 
 journal from the first row ──► Fold (the books as they were) ─┐
 snapshot by hash · recorded replies · recorded configuration ─┴─► decisions · verdicts · orders · fills ──► equal, or a diff
-What a cycle's orders met afterwards stands in each fill (PrintMet), rate and mark in each funding and liquidation, so these and their
+What orders met afterwards stands in each fill (PrintMet), rate and mark in each funding and liquidation, so these and their
 bookings are computed again as well.
 """
 
