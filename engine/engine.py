@@ -33,6 +33,7 @@ from engine.llm import PromptLibrary
 from engine.publish import Publisher
 from engine.retention import cut_offs, let_go
 from engine.shadows import Shadows, Supplies
+from engine.standings import Standings
 from engine.state import State
 from engine.store import Ledger
 from engine.watching import Monitor, Voice
@@ -93,6 +94,7 @@ class Engine:
         self._commands: Commands | None = None
         self._alarm: Alarm | None = None
         self._shadows: Shadows | None = None
+        self._standings: Standings | None = None
         self._tidied = date.min
         self._tidying: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -112,6 +114,9 @@ class Engine:
             self._commands = Commands(self.home, self._ledger, self._publisher, self._runners, self._cancelled, self._fatal)
             self._monitor = Monitor(self.config.alerts, self._voice, self.home, self._ledger, self._clock, self._environ)
             self._monitor.watch(self.state, self._publisher, self._runners, self._commands)
+            self._standings = Standings(
+                self.state, self.home / "snapshots", list(self._runners), self._ledger.reader, self._league_failed
+            )
             self._alarm = Alarm(self._beat, self._fatal, clock=self._clock, every_s=BEAT_S)
         except BaseException:
             self._ledger.close()
@@ -162,6 +167,8 @@ class Engine:
             ended = self._monitor.stop(max(0.5, deadline - time.monotonic())) and ended
         if self._tidying is not None:
             self._tidying.join(max(0.05, deadline - time.monotonic()))
+        if self._standings is not None:
+            ended = self._standings.join(max(0.05, deadline - time.monotonic())) and ended
         for tape in self._live.values():
             tape.stop(0.0)
         for closer in self._closers:
@@ -300,6 +307,10 @@ class Engine:
         if not self.stopped.is_set():
             self._publisher.event(desk, "SHADOW_FAILED", ("shadow", shadow), ("reason", reason))
 
+    def _league_failed(self, reason: str) -> None:
+        if not self.stopped.is_set():
+            self._publisher.event(next(iter(self._runners)), "LEAGUE_FAILED", ("reason", reason))
+
     def _desk_ended(self, name: str, reason: str) -> None:
         if reason:
             self.failed = reason
@@ -322,6 +333,8 @@ class Engine:
             self._publisher.looked(name, self._clock.now(), tape.source, degraded=tape.degraded, confirmed=tape.confirmed())
         if self._monitor is not None:
             self._monitor.look()
+        if self._standings is not None:
+            self._standings.beat(time.monotonic())
         if abs(drift_s) > CLOCK_JUMP_S and self._ledger is not None:
             jumped = (("seconds", f"{drift_s:+.1f}"),)
             for name in self._runners:

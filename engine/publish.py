@@ -43,7 +43,8 @@ from engine.exchange import calendar
 from engine.feeds.tape import SessionEvent
 from engine.publish_models import ModelsTopic
 from engine.publish_orders import OrdersTopic
-from engine.rows import decision_rows, position_row, quote_row, shown_age, strategy_told
+from engine.reports.verdicts import readable, seen_and_limit
+from engine.rows import decision_rows, position_row, quote_row, ruled_row, shown_age, strategy_told
 from engine.state import (
     AlertRow,
     DecisionRow,
@@ -191,7 +192,7 @@ class Publisher:
             case DecisionsMade():
                 self._decided(face, record)
             case VerdictsGiven():
-                self._ruled(record)
+                self._ruled(face, record)
             case OrderCreated():
                 self._orders.created(face, record)
             case OrderMoved():
@@ -240,7 +241,7 @@ class Publisher:
             self.event(desk, "CYCLE_STATE", ("cycle", record.cycle_id), ("state", record.state.value))
 
     def _decided(self, face: DeskFace, record: DecisionsMade) -> None:
-        rows = [(row.key, row) for row in decision_rows(record, face.instruments)]
+        rows = [(row.key, row) for row in decision_rows(record, face.instruments, self._board.now(face.desk))]
         self._state.decisions.put(rows)
         if record.reused:
             self.event(face.desk, "DECISIONS_REUSED", ("cycle", record.cycle_id), ("source", record.reused))
@@ -248,26 +249,28 @@ class Publisher:
             code = ("code", refused.code)
             self.event(face.desk, "DECISION_REJECTED", ("instrument", refused.instrument), code, ("observed", refused.observed))
 
-    def _ruled(self, record: VerdictsGiven) -> None:
-        view = self._state.decisions.view().rows
+    def _ruled(self, face: DeskFace, record: VerdictsGiven) -> None:
+        view, units = self._state.decisions.view().rows, UNITS[face.market]
         worst: dict[str, DecisionRow] = {}
         for verdict in record.verdicts:
             key = f"{record.cycle_id}/{verdict.instrument}"
             row = worst.get(key) or view.get(key)
             if row is not None:
-                worst[key] = replace(row, verdict=verdict.result.value, rule=verdict.rule, code=verdict.code)
-            about = (("instrument", verdict.instrument), ("rule", verdict.rule))
+                worst[key] = ruled_row(row, verdict, units)
+            observed, limit = seen_and_limit(verdict, units)
+            about = (("instrument", verdict.instrument), ("rule", verdict.rule), ("code", verdict.code))
+            seen = (("observed", observed), ("limit", limit))
             if verdict.result is VerdictResult.CLAMP:
-                self.event(record.desk, "RISK_CLAMP", *about, ("before", verdict.before), ("after", verdict.after))
+                self.event(record.desk, "RISK_CLAMP", *about, *seen, ("before", verdict.before), ("after", verdict.after))
             elif verdict.result is not VerdictResult.ALLOW:
-                seen = (("code", verdict.code), ("observed", verdict.observed), ("limit", verdict.limit))
                 self.event(record.desk, "RISK_DENY", *about, *seen)
         self._state.decisions.put(worst.items())
 
     def _adjusted(self, face: DeskFace, record: Adjusted) -> None:
         cash = sum(posting.amount for posting in record.postings if posting.account == "cash")
         shown = plain(cash, UNITS[face.market].money)
-        self.event(face.desk, "DIVIDEND", ("instrument", record.instrument), ("cash", shown), ("reason", record.reason))
+        code = "DIVIDEND" if record.terms.ex_date else "BOOKS_ADJUSTED"
+        self.event(face.desk, code, ("instrument", record.instrument), ("cash", shown), ("reason", record.reason))
         self._positions(face)
 
     def _worth(self, face: DeskFace, account: Account) -> None:
@@ -305,7 +308,8 @@ class Publisher:
                 self._alerts[record.alert_id] = replace(row, acknowledged=True)
                 self._state.alerts.put([(record.alert_id, self._alerts[record.alert_id])])
             return
-        params = tuple((name, safe_text(value, limit=200, one_line=True)) for name, value in record.params)
+        told = readable(record.params, UNITS[self._faces[desk].market])
+        params = tuple((name, safe_text(value, limit=200, one_line=True)) for name, value in told)
         known = self._alerts.get(record.alert_id)
         count = known.count + 1 if known else 1
         severity = record.severity.value

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from engine.core.account import Account
+from engine.core.decision import Verdict
 from engine.core.instrument import Instrument
 from engine.core.journal import DecisionsMade, ModelAsked
 from engine.core.market import Quote
@@ -14,8 +15,10 @@ from engine.core.order import Order
 from engine.core.strategy import StrategyJudged, StrategyProposed, strategy_of
 from engine.core.text import safe_text
 from engine.core.units import PPM, Market, Units, from_units, plain
-from engine.state import DecisionRow, ModelRow, OrderRow, PositionRow, QuoteRow
+from engine.reports.verdicts import seen_and_limit
+from engine.state import DecisionRow, FindingRow, ModelRow, OrderRow, PositionRow, QuoteRow
 
+REFUSED = "REFUSED"
 CENT_TICK = 100
 """A-shares tick by 0.01, funds by 0.001, in 1e-4 CNY."""
 
@@ -122,9 +125,27 @@ def model_row(asked: ModelAsked, at: datetime, prompt: str, *, offline: bool) ->
     )
 
 
-def decision_rows(made: DecisionsMade, instruments: Mapping[str, Instrument]) -> list[DecisionRow]:
-    """A cycle's decisions, before risk has ruled."""
-    return [
+def decision_rows(made: DecisionsMade, instruments: Mapping[str, Instrument], at: datetime) -> list[DecisionRow]:
+    """A cycle's decisions, before risk has ruled, and the items of its replies that were not accepted."""
+    refused = [
+        DecisionRow(
+            key=f"{made.cycle_id}/{item.instrument}#{number}",
+            cycle_id=made.cycle_id,
+            symbol=item.instrument,
+            name=instruments[item.instrument].name if item.instrument in instruments else "",
+            intent="",
+            target_weight_ppm=0,
+            confidence_ppm=0,
+            reasoning="",
+            verdict=REFUSED,
+            rule="reply",
+            code=item.code,
+            at=at,
+            findings=(FindingRow(REFUSED, "reply", item.code, item.observed, "", "", ""),),
+        )
+        for number, item in enumerate(made.rejected)
+    ]
+    return refused + [
         DecisionRow(
             key=f"{made.cycle_id}/{item.instrument}",
             cycle_id=made.cycle_id,
@@ -138,9 +159,19 @@ def decision_rows(made: DecisionsMade, instruments: Mapping[str, Instrument]) ->
             rule="",
             code="",
             unverified=safe_text(", ".join(item.unverified), limit=200, one_line=True),
+            at=at,
+            sources=safe_text(", ".join(item.sources), limit=200, one_line=True),
         )
         for item in made.decisions
     ]
+
+
+def ruled_row(row: DecisionRow, verdict: Verdict, units: Units) -> DecisionRow:
+    """The row after one more rule spoke; the last one that did is the one it is known by."""
+    observed, limit = seen_and_limit(verdict, units)
+    result = verdict.result.value
+    finding = FindingRow(result, verdict.rule, verdict.code, observed, limit, verdict.before, verdict.after)
+    return replace(row, verdict=result, rule=verdict.rule, code=verdict.code, findings=(*row.findings, finding))
 
 
 def strategy_told(record: StrategyProposed | StrategyJudged) -> tuple[str, tuple[str, str], *tuple[tuple[str, str], ...]]:

@@ -232,8 +232,24 @@ class ModelRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingRow:
+    """What one rule said of a decision, and of what: `before` and `after` are weights, all are decimal strings or words."""
+
+    result: str
+    rule: str
+    code: str
+    observed: str
+    limit: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionRow:
-    """One decision of a cycle and what risk made of it; weights in ppm. `unverified` is what of its reasons was never shown."""
+    """One decision of a cycle and what risk made of it; weights in ppm. `unverified` is what of its reasons was never shown.
+
+    `findings` has every rule that fired, in order. An item of a reply that was not accepted has the verdict REFUSED, no intent.
+    """
 
     key: str
     cycle_id: str
@@ -247,6 +263,9 @@ class DecisionRow:
     rule: str
     code: str
     unverified: str = ""
+    at: datetime | None = None
+    findings: tuple[FindingRow, ...] = ()
+    sources: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +301,62 @@ class EventRow:
     params: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure of statistics and between what it lies with 95 % confidence; None where there is too little to say."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeagueRow:
+    """One who stands in a desk's league (`kind`: desk, shadow, market), as of a session's close.
+
+    Fractions in ppm; `sharpe` is a year's, the two differences are basis points a session. Amounts are decimal strings, '' where
+    there are none. `hits` is of `forecasts` that came true, `stated` the confidence claimed, both in ppm. `notes` are codes with a
+    figure; `growth` is what one became by session, for drawing.
+    """
+
+    desk: str
+    name: str
+    kind: str
+    until: date
+    cycles: int
+    sessions: int
+    return_ppm: int
+    drawdown_ppm: int
+    sharpe: Estimate | None
+    against_desk: Estimate | None
+    against_hold: Estimate | None
+    equity: str
+    fees: str
+    currency: str
+    model_cost: str
+    forecasts: int
+    hits_ppm: int
+    stated_ppm: int
+    notes: tuple[tuple[str, int], ...]
+    growth: tuple[float, ...]
+    compared: int
+
+
+class Demand:
+    """Whether a face looks at what costs the engine work: what nobody looks at is not computed. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._looked_s = float("-inf")
+
+    def look(self, now_s: float) -> None:
+        """A face shows it now, and says so again as long as it does."""
+        self._looked_s = now_s
+
+    def within(self, now_s: float, seconds: float) -> bool:
+        """Whether somebody looked in the last `seconds`."""
+        return now_s - self._looked_s <= seconds
+
+
 class State:
     """Every topic of one engine. Written by engine threads, read by faces; reading never blocks the engine for long."""
 
@@ -296,6 +371,8 @@ class State:
         self.alerts: Topic[AlertRow] = Topic(max_rows=1_000)
         self.equity: Topic[EquityPoint] = Topic(max_rows=5_000)
         self.events: Topic[EventRow] = Topic(max_rows=2_000)
+        self.league: Topic[LeagueRow] = Topic(max_rows=500)
+        self.league_demand = Demand()
         self._edges: list[Callable[[str], None]] = []
 
     def on_edge(self, listener: Callable[[str], None]) -> None:

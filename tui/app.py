@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -207,6 +208,7 @@ class KanpanApp(App[None], inherit_bindings=False):
         self.overview.set_face(face)
 
     def _beat(self) -> None:
+        self.overview.demand(time.monotonic())
         self.pump.tick()
         self.dispatcher.prompter.tick()
         self.dispatcher.proposing.tick()

@@ -168,15 +168,17 @@ class Dispatcher:
             case "half_up":
                 panel.move(-panel.half_page())
             case "open":
-                if not screen.reading and not screen.open_row():
+                if not screen.reading and not screen.open_row() and not screen.page:
                     screen.set_zoomed(not screen.zoomed)
             case "zoom":
                 screen.set_zoomed(not screen.zoomed)
             case "back":
                 self._back()
             case "overview":
-                screen.close_reader()
                 screen.set_zoomed(False)
+                screen.turn_to("")
+            case "decisions" | "league" | "events":
+                screen.turn_to(action_id)
             case "next_match" | "previous_match":
                 self._search(1 if action_id == "next_match" else -1)
             case "sort" | "reverse":
@@ -200,6 +202,8 @@ class Dispatcher:
         elif isinstance(panel, LineTable | ModelLog) and panel.filter:
             panel.set_filter("")
             self.say("say.filter_off")
+        elif screen.page:
+            screen.turn_to("")
         elif screen.zoomed:
             screen.set_zoomed(False)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from rich.cells import cell_len, get_character_cell_size, set_cell_size
 from engine.core.units import div_half_up, plain
 
 ZONES = {"ashare": "Asia/Shanghai", "us": "America/New_York", "crypto": "UTC"}
+_CYCLE = re.compile(r"^[^:]+:[a-z]+:\d{8}:(?=\d{8}T)")
 _JSON_STRING = re.compile(r'("(?:[^"\\]|\\.)*"?)')
 _STEPS_ZH = ((10**12, "万亿"), (10**8, "亿"), (10**4, "万"))
 _STEPS_EN = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
@@ -123,6 +125,11 @@ def tokens(count: int) -> str:
 def stamp(at: datetime, market: str, layout: str = "%m-%d %H:%M:%S") -> str:
     """An instant on the wall clock of the market."""
     return at.astimezone(zone_of(market)).strftime(layout)
+
+
+def shortened(params: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """An event's parameters with cycles named by their instant alone, which `kanpan show` takes too: desk and day are known."""
+    return tuple((name, _CYCLE.sub("", value) if name in ("cycle", "source") else value) for name, value in params)
 
 
 def reflow_json(text: str) -> str:

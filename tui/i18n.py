@@ -26,10 +26,15 @@ _VOCABULARY = {
     "code": "reason",
     "reason": "reason",
     "by": "by",
+    "observed": "seen",
+    "limit": "seen",
 }
 _WEIGHTS = frozenset({"before", "after", "observed", "limit"})
 _WEIGHT = re.compile(r"-?\d{1,4}\.\d{6}")
 """A weight as risk writes it, a fraction with six decimals; amounts of money have fewer."""
+_AMOUNT = re.compile(r"-?\d{1,24}\.\d{2,8}")
+_IN_QUANTITY = frozenset({"SHAPE_LOT"})
+"""Codes whose figures are quantities: a fraction of a share is no weight."""
 _MAX_PARAM = 200
 
 
@@ -53,17 +58,33 @@ class Words:
 
     def code(self, code: str, params: Iterable[tuple[str, str]]) -> str:
         """One sentence for a code and its parameters; a code this language does not know is shown as it came."""
-        template = self._table.get(f"code.{code}")
+        template, given = self._table.get(f"code.{code}"), tuple(params)
         if template is None:
-            shown = " ".join(f"{name}={value}" for name, value in params)
+            shown = " ".join(f"{name}={value}" for name, value in given)
             return safe_text(f"{code} {shown}".rstrip(), limit=_MAX_PARAM * 2, one_line=True)
-        known = {name: self._param(name, value) for name, value in params}
+        known = {name: self._param(name, value) for name, value in given}
+        if "{because}" in template:
+            known["because"] = self.because(given)
         return _HOLE.sub(lambda hole: known.get(hole[1], "?"), template).rstrip()
+
+    def because(self, params: Iterable[tuple[str, str]]) -> str:
+        """Why a rule ruled so, from a verdict's `code`, `rule`, `observed` and `limit`: a sentence, else the bare figures."""
+        given = dict(params)
+        template = self._table.get(f"because.{given.get('code', '')}") or self._table["because.none"]
+        exact = given.get("code") in _IN_QUANTITY
+        known = {name: self.get("seen", value) if exact else self._param(name, value) for name, value in given.items()}
+        return _HOLE.sub(lambda hole: known.get(hole[1], "?"), template)
 
     def _param(self, name: str, value: str) -> str:
         if name in _WEIGHTS and _WEIGHT.fullmatch(value):
             return f"{Decimal(value) * 100:.1f}%"
-        return self.get(_VOCABULARY.get(name, "-"), value)
+        if name in _WEIGHTS and _AMOUNT.fullmatch(value):
+            return f"{Decimal(value):,.2f}"
+        section = _VOCABULARY.get(name, "-")
+        head, colon, tail = value.partition(":")
+        if section == "reason" and colon and f"reason.{head}" in self._table:
+            return f"{self.get(section, head)}:{safe_text(tail, limit=_MAX_PARAM, one_line=True)}"
+        return self.get(section, value)
 
     def key_set(self) -> frozenset[str]:
         """Every key of this language, for the test that languages match."""

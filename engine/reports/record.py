@@ -12,6 +12,7 @@ from typing import Any
 from engine.core.order import Fill
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, Units, from_units, plain
+from engine.reports.verdicts import seen_and_limit
 from engine.store import AlertBook, Books, CycleBook, ModelCall, OrderBook
 from engine.store.views import ModelCost
 
@@ -93,8 +94,7 @@ def cycle_record(books: Books, cycle_id: str, *, texts: bool) -> Json | None:
             "rule": verdict.rule,
             "result": verdict.result.value,
             "code": verdict.code,
-            "observed": verdict.observed,
-            "limit": verdict.limit,
+            **dict(zip(("observed", "limit"), seen_and_limit(verdict, units), strict=True)),
             "before": verdict.before,
             "after": verdict.after,
         }

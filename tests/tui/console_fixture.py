@@ -11,7 +11,10 @@ from engine.state import (
     AlertRow,
     DecisionRow,
     EquityPoint,
+    Estimate,
     EventRow,
+    FindingRow,
+    LeagueRow,
     ModelRow,
     OrderRow,
     PositionRow,
@@ -156,6 +159,113 @@ def alert(number: int, severity: str, code: str, *, acknowledged: bool = False, 
     return AlertRow(f"a{number}", at, severity, code, tuple(params.items()), CYCLE, acknowledged, count)
 
 
+def decision(number: int, symbol: str, name: str, intent: str, target: int, reasoning: str, *findings: FindingRow) -> DecisionRow:
+    """One decision, known by the last rule that spoke of it."""
+    last = findings[-1]
+    return DecisionRow(
+        key=f"{CYCLE}/{symbol}",
+        cycle_id=CYCLE,
+        symbol=symbol,
+        name=name,
+        intent=intent,
+        target_weight_ppm=target,
+        confidence_ppm=600_000 + number * 10_000,
+        reasoning=reasoning,
+        verdict=last.result,
+        rule=last.rule,
+        code=last.code,
+        at=NOW - timedelta(minutes=30 - number),
+        findings=findings,
+        sources="deepseek, offline-1",
+    )
+
+
+DECIDED = (
+    decision(
+        1, "000338.SZ", "潍柴动力", "open", 250_000, "4 小时趋势向上，3 分钟动量同向",
+        FindingRow("CLAMP", "max_position", "EXPOSURE_NAME", "0.250000", "0.200000", "0.250000", "0.200000"),
+        FindingRow("CLAMP", "max_gross", "EXPOSURE_GROSS", "0.855768", "0.800000", "0.200000", "0.144232"),
+    ),
+    decision(
+        2, "600036.SH", "招商银行", "hold", 170_000, "trend intact, nothing to add",
+        FindingRow("ALLOW", "all", "HOLD", "0.170000", "0.170000", "0.170000", "0.170000"),
+    ),
+    decision(
+        3, "688001.SH", "华兴源创科技股份有限公司特别长的名称", "open", 80_000, "momentum",
+        FindingRow("DENY", "shape", "SHAPE_LOT", "49", "one lot", "0.080000", "0.000000"),
+    ),
+    decision(
+        4, "600276.SH", "恒瑞医药", "add", 300_000, "突破",
+        FindingRow("DENY", "max_sector", "EXPOSURE_SECTOR", "0.450000", "0.400000", "0.300000", "0.100000"),
+    ),
+    decision(
+        5, "600519.SH", "贵州茅台", "", 0, "", FindingRow("REFUSED", "reply", "WEIGHT_OVER_CAP", "0.9", "", "", ""),
+    ),
+)  # fmt: skip
+
+
+SECTOR = (
+    ("instrument", "600276.SH"),
+    ("rule", "max_sector"),
+    ("code", "EXPOSURE_SECTOR"),
+    ("observed", "0.450000"),
+    ("limit", "0.400000"),
+)
+
+
+def standing(name: str, kind: str, growth: tuple[float, ...], **over: object) -> LeagueRow:
+    """One row of the league after 92 sessions."""
+    row = LeagueRow(
+        desk="demo",
+        name=name,
+        kind=kind,
+        until=date(2019, 6, 14),
+        cycles=92,
+        sessions=92,
+        return_ppm=round((growth[-1] - 1) * 1_000_000),
+        drawdown_ppm=138_452,
+        sharpe=Estimate(-1.3585, -4.8036, 2.301),
+        against_desk=None,
+        against_hold=Estimate(-14.979, -34.082, 4.676),
+        equity="1012345.67",
+        fees="5371.98",
+        currency="CNY",
+        model_cost="",
+        forecasts=84,
+        hits_ppm=619_000,
+        stated_ppm=671_000,
+        notes=(("FEW_FORECASTS", 84),),
+        growth=growth,
+        compared=10,
+    )
+    return replace(row, **over)
+
+
+def walk(seed: int, drift: float) -> tuple[float, ...]:
+    """A curve of 93 points that begins with 1."""
+    worths = [1.0]
+    for index in range(92):
+        worths.append(worths[-1] * (1 + drift + ((index * seed) % 23 - 11) / 1_500))
+    return tuple(worths)
+
+
+STANDINGS = (
+    standing("demo", "desk", walk(7919, -0.0004)),
+    standing(
+        "demo~deepseek", "shadow", walk(104_729, 0.0015), model_cost="1.2034 USD", against_desk=Estimate(12.4, 2.1, 23.9),
+        against_hold=Estimate(3.1, -8.8, 15.2), sharpe=Estimate(1.92, -0.41, 4.3), notes=(("CYCLES_MISSING", 3),),
+    ),
+    standing(
+        "demo~even", "shadow", walk(31, 0.0002), forecasts=0, sessions=8, cycles=8, against_desk=Estimate(1.5),
+        against_hold=Estimate(-2.0), sharpe=Estimate(0.4), notes=(("FEW_SESSIONS", 8),),
+    ),
+    standing(
+        "buy-and-hold", "market", walk(577, 0.0004), cycles=0, equity="", fees="", currency="", forecasts=0,
+        against_desk=Estimate(14.979, -4.676, 34.082), against_hold=None, notes=(("NO_COSTS", 0),),
+    ),
+)  # fmt: skip
+
+
 def busy_state() -> State:
     """Everything a desk publishes in the middle of a day."""
     state = State()
@@ -208,6 +318,8 @@ def busy_state() -> State:
             ),
         ]
     )
+    state.decisions.put((row.key, row) for row in DECIDED)
+    state.league.put((f"{row.desk} {row.name}", row) for row in STANDINGS)
     state.alerts.put(
         (row.alert_id, row)
         for row in (
@@ -223,10 +335,18 @@ def busy_state() -> State:
         points.append((str(index), EquityPoint(NOW - timedelta(minutes=120 - index), base)))
     state.equity.put(points)
     state.events.put(
-        (str(number), EventRow(number, NOW, "demo", code, params))
+        (str(number), EventRow(number, NOW - timedelta(seconds=40 - number), "demo", code, params))
         for number, code, params in (
-            (1, "CYCLE_STARTED", (("cycle", CYCLE), ("trigger", "schedule"))),
-            (2, "SNAPSHOT", (("hash", "9f31c2"), ("source", "sample"), ("instruments", "16"))),
+            (1, "SESSION", (("day", "2019-06-17"), ("phase", "open"))),
+            (2, "CYCLE_ENDED", (("cycle", CYCLE), ("state", "SKIPPED"), ("reason", "MISSED"))),
+            (3, "CYCLE_STARTED", (("cycle", CYCLE), ("trigger", "schedule"))),
+            (4, "SNAPSHOT", (("hash", "9f31c2"), ("source", "sample"), ("instruments", "16"))),
+            (5, "MODEL_ABSTAINED", (("model", "deepseek"), ("reason", "timeout"))),
+            (6, "RISK_CLAMP", (*SECTOR, ("before", "0.300000"), ("after", "0.250000"))),
+            (7, "RISK_DENY", SECTOR),
+            (8, "ORDER", (("side", "buy"), ("quantity", "300"), ("instrument", "601318.SH"), ("status", "accepted"), ("code", ""))),
+            (9, "CYCLE_STARTED", (("cycle", CYCLE), ("trigger", "schedule"))),
+            (10, "SNAPSHOT", (("hash", "9f31c2"), ("source", "sample"), ("instruments", "16"))),
         )
     )
     return state

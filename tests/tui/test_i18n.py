@@ -9,6 +9,7 @@ import pytest
 from console_fixture import busy_state
 from rich.cells import cell_len
 
+import engine
 import tui
 from engine.core.decision import Intent, VerdictResult
 from engine.core.journal import CycleState, Severity, TradingState
@@ -18,21 +19,27 @@ from engine.feeds.tape import SessionKind
 from engine.risk import RULES
 from tui.actions import ACTIONS
 from tui.confirm import Outcome
+from tui.face import UNICODE, Face
 from tui.i18n import LANGUAGES, Words, load
-from tui.panels import alerts, orders, positions, quotes
+from tui.palette import Inks
+from tui.panels import alerts, decisions, events, orders, positions, quotes
 from tui.panels.help import GROUPS
+from tui.panels.league import LeaguePanel
 from tui.widgets.status_row import BROKEN, STAGE_OF
 
 CODES = """CYCLE_STARTED{cycle,trigger} CYCLE_STATE{cycle,state} CYCLE_ENDED{cycle,state,reason} SNAPSHOT{hash,source,instruments}
 MODEL_REPLIED{model,outcome,latency_ms,tokens_in,tokens_out,cost} MODEL_ABSTAINED{model,reason} DECISION_REJECTED{instrument,code}
-RISK_CLAMP{instrument,rule,before,after} RISK_DENY{instrument,rule,observed,limit} ORDER{order,instrument,side,quantity,status,code}
+RISK_CLAMP{instrument,rule,code,observed,limit,before,after}
+RISK_DENY{instrument,rule,code,observed,limit} ORDER{order,instrument,side,quantity,status,code}
 FILL{order,instrument,side,quantity,price,fees} DIVIDEND{instrument,cash,reason} SESSION{day,phase}
 DAY_SETTLED{day,equity,change} TRADING_HALTED{reason,by} TRADING_RESUMED{by} TRADING_REDUCING{reason,by}
 DESK_FAILED{reason} CLOCK_JUMP{seconds} PAUSED{} RESUMED{} DATA_STALE{symbols}
-COMMAND_DONE{id,outcome} COMMAND_REFUSED{id,outcome} RECOVERED{cycle,state} REPLAY_FINISHED{} ENGINE_STOPPED{reason}
+COMMAND_DONE{id,outcome} COMMAND_REFUSED{id,outcome} LEAGUE_FAILED{reason} BOOKS_ADJUSTED{instrument,cash,reason}
+RECOVERED{cycle,state} REPLAY_FINISHED{} ENGINE_STOPPED{reason}
 LEDGER_FAILED{reason} OFFLINE_MODEL{} BOOKS_BALANCED{}"""
 EVERY_CODE = {name: set(filter(None, holes.split(","))) for name, holes in re.findall(r"([A-Z_]+)\{([a-z_,]*)\}", CODES)}
-COLUMNS = [column for room in (quotes, positions, orders, alerts) for column in room.COLUMNS]
+COLUMNS = [column for room in (quotes, positions, orders, alerts, decisions, events) for column in room.COLUMNS]
+COLUMNS += [*events.DESK_COLUMNS, *LeaguePanel(Face(load("en"), Inks({}), UNICODE, "")).columns]
 
 
 def test_both_languages_have_the_same_keys_and_the_same_holes() -> None:
@@ -58,7 +65,7 @@ def test_an_unknown_key_of_ours_is_an_error() -> None:
 @pytest.mark.parametrize("code", EVERY_CODE)
 def test_every_code_is_worded_with_holes_that_the_engine_fills(code: str, language: str) -> None:
     words = load(language)
-    assert words.holes(f"code.{code}") <= EVERY_CODE[code]
+    assert words.holes(f"code.{code}") - {"because"} <= EVERY_CODE[code]
     said = words.code(code, [(name, "x") for name in EVERY_CODE[code]])
     assert "{" not in said
     assert "?" not in said
@@ -76,7 +83,13 @@ def test_every_column_label_fits_its_column_with_room_for_the_sort_mark(column: 
 def test_words_of_a_state_fit_the_columns_that_show_them(language: str) -> None:
     words = load(language)
     widths = {column.key: column.zh if column.zh and language == "zh" else column.width for column in COLUMNS}
-    for section, column in (("order", "status"), ("side", "side"), ("flag", "flag")):
+    for section, column in (
+        ("order", "status"),
+        ("side", "side"),
+        ("flag", "flag"),
+        ("intent", "intent"),
+        ("verdict", "verdict"),
+    ):
         for key in words.key_set():
             if key.startswith(f"{section}.") and key != "order.market":
                 assert cell_len(words.t(key)) <= widths[column], key
@@ -140,11 +153,46 @@ def test_every_rule_of_risk_and_every_phase_of_a_session_has_a_word() -> None:
         assert {f"phase.{kind.value}" for kind in SessionKind} <= keys
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_ruling_of_risk_has_a_sentence_that_says_why(language: str) -> None:
+    words, codes = load(language), set()
+    for path in (Path(engine.__file__).parent / "risk").glob("*.py"):
+        codes |= set(re.findall(r'"((?:[A-Z]+_)+[A-Z0-9]+)"', path.read_text(encoding="utf-8"))) - {"PPM"}
+    codes -= {"CANCEL_REFUSED"}
+    assert len(codes) > 40
+    assert {f"because.{code}" for code in codes} <= words.key_set()
+    for code in codes:
+        said = words.because((("rule", "max_gross"), ("code", code), ("observed", "0.120000"), ("limit", "0.100000")))
+        assert "?" not in said and "{" not in said and "0.1" not in said.replace("0.100000", "").replace("0.120000", "")
+
+
+def test_a_fraction_of_a_share_is_no_weight() -> None:
+    said = load("en").because((("rule", "shape"), ("code", "SHAPE_LOT"), ("observed", "0.123456"), ("limit", "one lot")))
+    assert "0.123456" in said and "%" not in said
+    said = load("zh").because((("rule", "shape"), ("code", "SHAPE_LOT"), ("observed", "49"), ("limit", "one lot")))
+    assert said.endswith("不足一手")
+
+
+def test_a_reason_with_particulars_keeps_them_behind_its_word() -> None:
+    told = (("cycle", "c"), ("state", "SKIPPED"), ("reason", "MISSED: 12 slots since 2020-03-02 09:30"))
+    assert load("zh").code("CYCLE_ENDED", told) == "周期 c 跳过 错过：到点时没有运行: 12 slots since 2020-03-02 09:30"
+
+
 def test_weights_are_said_in_percent_and_amounts_are_left_alone() -> None:
     words = load("en")
-    said = words.code("RISK_CLAMP", [("instrument", "A"), ("rule", "max_gross"), ("before", "0.170000"), ("after", "0.000664")])
-    assert said == "Risk cut A from 17.0% to 0.1% (gross cap)"
-    assert "480.00, limit 1000.00" in words.code(
+    said = words.code(
+        "RISK_CLAMP",
+        [
+            ("instrument", "A"),
+            ("rule", "max_gross"),
+            ("observed", "1"),
+            ("limit", "0"),
+            ("before", "0.170000"),
+            ("after", "0.000664"),
+        ],
+    )
+    assert said.startswith("Risk cut A from 17.0% to 0.1%: gross cap")
+    assert "480.00, limit 1,000.00" in words.code(
         "RISK_DENY", [("instrument", "A"), ("rule", "x"), ("observed", "480.00"), ("limit", "1000.00")]
     )
 
@@ -165,10 +213,10 @@ def test_no_word_of_ours_is_dead() -> None:
         "verdict",
         "severity",
     }
-    worded_elsewhere = values_of_the_engine | {"rule", "reason", "code", "column", "stage"}
+    worded_elsewhere = values_of_the_engine | {"because", "seen", "rule", "reason", "code", "column", "stage"}
     composed = {f"{section}.{action.id}" for action in ACTIONS for section in ("action", "help", "confirm")}
     composed |= {f"help.{group}" for group in GROUPS} | {f"confirm.{outcome.value}" for outcome in Outcome}
     for key in load("en").key_set() - composed:
         section, _, name = key.partition(".")
         if section not in worded_elsewhere:
-            assert key in source or (section == "detail" and f'("{name}",' in source), key
+            assert key in source or (section in ("detail", "league") and f'("{name}",' in source), key

@@ -107,6 +107,31 @@ def test_a_failed_cycle_in_a_market_where_green_is_up(snap_compare: Snap) -> Non
     assert snap_compare(console(state, language="en"), terminal_size=(160, 48))
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("size", (*SIZES[:2], (200, 50)), ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_league(snap_compare: Snap, size: tuple[int, int], language: str) -> None:
+    assert snap_compare(console(language=language), terminal_size=size, press=["6"])
+
+
+def test_a_row_of_the_league_opened(snap_compare: Snap) -> None:
+    assert snap_compare(console(), terminal_size=(120, 36), press=["6", "j", "enter"])
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_decisions_and_why_risk_ruled_so(snap_compare: Snap, size: tuple[int, int], language: str) -> None:
+    assert snap_compare(console(language=language), terminal_size=size, press=["3"])
+
+
+def test_a_decision_opened(snap_compare: Snap) -> None:
+    assert snap_compare(console(), terminal_size=(120, 36), press=["3", "j", "j", "j", "j", "enter"])
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_log(snap_compare: Snap, language: str) -> None:
+    assert snap_compare(console(language=language), terminal_size=(120, 36), press=["0"])
+
+
 def test_too_small(snap_compare: Snap) -> None:
     assert snap_compare(console(), terminal_size=(60, 18))
 

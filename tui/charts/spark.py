@@ -8,10 +8,13 @@ EIGHTHS = " ▁▂▃▄▅▆▇█"
 ASCII_STEPS = " ._-=+*%#"
 
 
-def spark(values: Sequence[float], width: int, rows: int, steps: str = EIGHTHS) -> list[str]:
+def spark(
+    values: Sequence[float], width: int, rows: int, steps: str = EIGHTHS, *, within: tuple[float, float] | None = None
+) -> list[str]:
     """`rows` strings of `width` characters, top first: one column per value or per bucket's last value, oldest left.
 
-    A flat curve lies at half height. Fewer values than columns take two columns each, and the rest stays empty.
+    A flat curve lies at half height. Fewer values than columns take two columns each, and the rest stays empty. `within` gives the
+    lowest and the highest value of a scale that several curves share.
     """
     if width <= 0 or rows <= 0:
         return []
@@ -19,7 +22,7 @@ def spark(values: Sequence[float], width: int, rows: int, steps: str = EIGHTHS) 
         return [" " * width] * rows
     drawn = min(width, 2 * len(values))
     sampled = [values[_last_of_bucket(column, len(values), drawn)] for column in range(drawn)]
-    low, high = min(sampled), max(sampled)
+    low, high = within or (min(sampled), max(sampled))
     levels = len(steps) - 1
     full = rows * levels
     heights = [1 + round((value - low) / (high - low) * (full - 1)) if high > low else full // 2 for value in sampled]

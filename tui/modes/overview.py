@@ -1,4 +1,4 @@
-"""The overview: the fixed frame around five live panels and the equity curve. Composition and wiring only."""
+"""The screen: the fixed frame around the overview's panels or one of the pages that fill the body. Composition and wiring only."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from textual.binding import Binding
 from textual.containers import Container
 from textual.screen import Screen
 
-from engine.state import State, StatusView, TopicView
-from tui.actions import ActionDef
+from engine.state import State, StatusView, Topic, TopicView
+from tui.actions import ActionDef, shown_key
 from tui.face import Face
 from tui.panels.alerts import alerts_panel
+from tui.panels.decisions import decisions_panel
 from tui.panels.detail import document
 from tui.panels.equity import EquityPanel
+from tui.panels.events import EventLog
+from tui.panels.league import LeaguePanel
 from tui.panels.model_log import ModelLog
 from tui.panels.orders import orders_panel
 from tui.panels.positions import positions_panel
@@ -63,14 +66,18 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
         self.alerts = alerts_panel(face)
         self.equity = EquityPanel(face)
         self.panels: tuple[Lines, ...] = (self.quotes, self.positions, self.orders, self.models, self.alerts, self.equity)
-        self.tabs = TabRow(face, id="tabs", titles=tuple(panel.title_key for panel in self.panels))
+        self.league = LeaguePanel(face)
+        self.pages: dict[str, Lines] = {"decisions": decisions_panel(face), "league": self.league, "events": EventLog(face)}
+        self._pages = tuple((shown_key(action), action.id) for action in actions if action.id in self.pages)
+        self.tabs = TabRow(face, id="tabs")
         self.reader = Reader(face)
         self.too_small = TooSmall(face, id="too-small")
         rows = (self.status_row, self.alert_row, self.command_row, self.key_row, self.tabs, self.too_small, self.reader)
-        self._painted: tuple[Painted, ...] = (*rows, *self.panels)
+        self._painted: tuple[Painted, ...] = (*rows, *self.panels, *self.pages.values())
         self._left = Container(self.quotes, self.orders, id="left", classes="column")
         self._right = Container(self.positions, self.models, self.alerts, self.equity, id="right", classes="column")
         self._active = 0
+        self._page = ""
         self._zoomed = False
         self._reading = False
         self._opened = ""
@@ -79,11 +86,13 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
         """The frame from top to bottom."""
         for panel in self.panels:
             panel.add_class("panel")
+        for page in self.pages.values():
+            page.add_class("page")
         yield self.too_small
         yield self.status_row
         yield self.alert_row
         yield self.tabs
-        yield Container(self._left, self._right, self.reader, id="body")
+        yield Container(self._left, self._right, *self.pages.values(), self.reader, id="body")
         yield self.command_row
         yield self.key_row
 
@@ -103,13 +112,30 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
         pump.feed(state.models, self.models.apply, lambda: self.showing(self.models))
         pump.feed(state.alerts, self.alerts.apply, lambda: self.showing(self.alerts))
         pump.feed(state.equity, self.equity.apply, lambda: self.showing(self.equity))
-        for topic in (state.models, state.orders, state.positions, state.alerts):
+        self._feed_page(pump, "decisions", state.decisions)
+        self._feed_page(pump, "league", state.league)
+        self._feed_page(pump, "events", state.events)
+        for topic in (state.models, state.orders, state.positions, state.alerts, state.decisions, state.league):
             pump.feed(topic, self._reopen, lambda: self._reading and bool(self._opened))
+
+    def _feed_page(self, pump: Pump, name: str, topic: Topic[Any]) -> None:
+        page: Any = self.pages[name]
+        pump.feed(topic, page.apply, lambda: self.showing(page))
+
+    def demand(self, now_s: float) -> None:
+        """Say what is looked at that the engine computes only then; `now_s` is a monotonic instant."""
+        if self._page == "league":
+            self._state.league_demand.look(now_s)
 
     @property
     def active(self) -> Lines:
         """The panel that keys go to; the reader while something is open."""
-        return self.reader if self._reading else self.panels[self._active]
+        return self.reader if self._reading else self._current()
+
+    @property
+    def page(self) -> str:
+        """The page that fills the body; empty on the overview."""
+        return self._page
 
     @property
     def reading(self) -> bool:
@@ -130,6 +156,8 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
         """Whether a panel is on the screen; what is not is not fed."""
         if self._reading:
             return False
+        if self._page or panel in self.pages.values():
+            return bool(self._page) and panel is self.pages[self._page]
         return not self.solo or panel is self.panels[self._active]
 
     def open_orders(self) -> int:
@@ -141,9 +169,18 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
         self._active = index % len(self.panels)
         self._arrange()
 
+    def turn_to(self, page: str) -> None:
+        """Fill the body with a page; an empty name brings the overview back."""
+        self._page = page
+        self.close_reader()
+
     def step(self, by: int) -> None:
-        """To the next panel, or the previous one."""
-        self.activate(self._active + by)
+        """To the next panel, or the previous one; on a page to the next page."""
+        if self._page:
+            names = list(self.pages)
+            self.turn_to(names[(names.index(self._page) + by) % len(names)])
+        else:
+            self.activate(self._active + by)
 
     def set_zoomed(self, zoomed: bool) -> None:
         """The active panel over the whole body, or all of them."""
@@ -152,7 +189,7 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
 
     def open_row(self) -> bool:
         """Open the row under the cursor in the reader; False when there is none."""
-        panel = self.panels[self._active]
+        panel = self._current()
         found = panel.row_at_cursor() if isinstance(panel, LineTable | ModelLog) else None
         if found is None:
             return False
@@ -185,8 +222,8 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
         """A click makes a panel active; a second one opens its row."""
         if message.lines in self.panels:
             self.activate(self.panels.index(message.lines))
-            if message.again:
-                self.open_row()
+        if message.again and message.lines is self._current():
+            self.open_row()
 
     def _apply_status(self, view: TopicView[StatusView], changed: frozenset[str] | None) -> None:
         self.status_row.apply(view, changed)
@@ -200,26 +237,31 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
         if row is not None and (changed is None or self._opened in changed):
             self.reader.show(document(row, self._state, self.face)[1])
 
+    def _current(self) -> Lines:
+        return self.pages[self._page] if self._page else self.panels[self._active]
+
     def _cramped(self) -> bool:
         width, height = self.size
         return bool(width) and (width < SOLO_BELOW_WIDTH or height < SOLO_BELOW_HEIGHT)
 
     def _arrange(self) -> None:
         width, height = self.size
-        solo = self.solo
+        solo = self._cramped() if self._page else self.solo
         self.set_class(bool(width) and (width < LEAST_WIDTH or height < LEAST_HEIGHT), "small")
         self.set_class(solo, "solo")
         self.set_class(self._reading, "reading")
-        current = self.panels[self._active]
-        for panel in self.panels:
-            panel.set_class(panel is current, "shown")
+        self.set_class(bool(self._page), "paged")
+        current = self._current()
+        for panel in (*self.panels, *self.pages.values()):
+            panel.set_class(panel is current and not (self._reading and self._page), "shown")
             panel.set_active(panel is current)
             panel.set_framed(not self._cramped())
         self.reader.set_framed(not self._cramped())
         self._left.set_class(current in (self.quotes, self.orders), "shown")
-        self._right.set_class(current not in (self.quotes, self.orders), "shown")
+        self._right.set_class(current in self.panels and current not in (self.quotes, self.orders), "shown")
         self.models.set_roomy(solo)
-        self.tabs.light(self._active)
+        row = tuple(self.pages.values()) if self._page else self.panels
+        self.tabs.light(tuple(panel.title_key for panel in row), row.index(current), self._pages if not self._page else ())
 
 
 def _always() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.state import AlertRow
 from tui.face import Face
-from tui.format import stamp
+from tui.format import shortened, stamp
 from tui.palette import ink_of_severity
 from tui.widgets.line_table import Column, LineTable
 from tui.widgets.painted import Span
@@ -21,7 +21,7 @@ def _level(row: AlertRow, face: Face) -> Span:
 
 
 def _text(row: AlertRow, face: Face) -> Span:
-    return (face.words.code(row.code, row.params), "dim" if row.acknowledged else "text")
+    return (face.words.code(row.code, shortened(row.params)), "dim" if row.acknowledged else "text")
 
 
 def _seen(row: AlertRow, face: Face) -> Span:

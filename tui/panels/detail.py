@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from rich.cells import set_cell_size
 
 from engine.core.text import safe_text
-from engine.state import AlertRow, DecisionRow, ModelRow, OrderRow, PositionRow, QuoteRow, State
+from engine.state import AlertRow, DecisionRow, EventRow, LeagueRow, ModelRow, OrderRow, PositionRow, QuoteRow, State
 from tui.face import Face
 from tui.format import compact, money, percent, price, reflow_json, signed_money, stamp, tokens, weight
+from tui.panels.judged import decided, findings_of, standing
 from tui.panels.model_log import cost_of, outcome_of
 from tui.panels.orders import limit_of
 from tui.widgets.line_log import Block
 
-AnyRow = QuoteRow | PositionRow | OrderRow | ModelRow | AlertRow
+AnyRow = QuoteRow | PositionRow | OrderRow | ModelRow | AlertRow | DecisionRow | LeagueRow | EventRow
 _LABEL_CELLS = 18
 
 
@@ -30,7 +31,13 @@ def document(row: AnyRow, state: State, face: Face) -> tuple[str, list[Block]]:
         case ModelRow():
             return "detail.model", _model(row, face)
         case AlertRow():
-            return "detail.alert", _pairs(_alert(row, face), face)
+            return "detail.alert", [*_pairs(_alert(row, face), face), *_behind(row, state, face)]
+        case DecisionRow():
+            return "detail.decision", decided(row, face)
+        case LeagueRow():
+            return "detail.standing", standing(row, face)
+        case EventRow():
+            return "detail.event", [*_pairs(_event(row, face), face), *_behind(row, state, face)]
 
 
 def _pairs(pairs: Iterable[tuple[str, str]], face: Face) -> list[Block]:
@@ -118,6 +125,23 @@ def _alert(row: AlertRow, face: Face) -> list[tuple[str, str]]:
     ]
 
 
+def _event(row: EventRow, face: Face) -> list[tuple[str, str]]:
+    return [
+        ("time", stamp(row.at, face.market, "%Y-%m-%d %H:%M:%S %Z")),
+        ("desk", row.desk),
+        ("event", face.words.code(row.code, row.params)),
+        ("reason", " ".join((row.code, *(f"{name}={value}" for name, value in row.params)))),
+    ]
+
+
+def _behind(row: AlertRow | EventRow, state: State, face: Face) -> list[Block]:
+    """The decision that an alert or an event of risk is about: of its cycle where that is known, else the newest of its name."""
+    symbol = dict(row.params).get("instrument", "")
+    if not symbol or not row.code.startswith(("RISK_", "DECISION_")):
+        return []
+    return _decisions(symbol, getattr(row, "cycle_id", ""), state, face)
+
+
 def _model(row: ModelRow, face: Face) -> list[Block]:
     words = face.words
     provider = f"{row.provider}  {words.t('app.offline')}" if row.offline else row.provider
@@ -161,6 +185,7 @@ def _decision(row: DecisionRow, face: Face) -> list[Block]:
     return [
         Block("", text=f"{said}  {words.t('detail.confidence')} {weight(row.confidence_ppm)}", ink="accent"),
         Block("", text=f"{words.t('detail.verdict')}: {ruled}", ink="warning" if row.verdict not in ("", "ALLOW") else "text"),
+        *findings_of(row, face),
         Block("", text=safe_text(row.reasoning), ink="reply", gutter=(f"{face.glyphs.reply} ", "frame-on")),
         *([Block("", text=f"{words.t('detail.unverified')}: {row.unverified}", ink="warning")] if row.unverified else []),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.state import AlertRow, EventRow, TopicView
 from tui.face import Face
-from tui.format import stamp
+from tui.format import shortened, stamp
 from tui.widgets.frame import exactly
 from tui.widgets.painted import Painted, Row, span_width
 
@@ -43,14 +43,14 @@ class AlertLine(Painted):
             mark = glyphs.critical if alert.severity == "critical" else glyphs.warning
             count = words.t("alert.unseen", count=self.unseen)
             at = stamp(alert.at, self.face.market, "%H:%M:%S")
-            text = words.code(alert.code, alert.params)
+            text = words.code(alert.code, shortened(alert.params))
             head = f" {mark} {count} {glyphs.bar} {words.get('severity', alert.severity)} {at}  {text}"
             tail = f" {glyphs.bar} {words.t('alert.acknowledge')} "
             room = width - span_width(((tail, ink),))
             return (*exactly(((head, ink),), room, ink), (tail, ink)) if room > 20 else exactly(((head, ink),), width, ink)
         if self._event is not None:
             at = stamp(self._event.at, self.face.market, "%H:%M:%S")
-            said = f" {glyphs.info} {at}  {words.code(self._event.code, self._event.params)}"
+            said = f" {glyphs.info} {at}  {words.code(self._event.code, shortened(self._event.params))}"
         else:
             said = f" {glyphs.info} {words.t('alert.none')}"
         return exactly(((said, "quiet-row"),), width, "quiet-row")

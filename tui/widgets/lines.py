@@ -46,6 +46,10 @@ class Lines(Painted):
         """A line that stays above the window, or None."""
         return None
 
+    def foot(self, width: int) -> tuple[Row, ...]:
+        """Lines that stay below the window."""
+        return ()
+
     def note(self) -> str:
         """What to say in place of lines when there are none."""
         return ""
@@ -73,7 +77,7 @@ class Lines(Painted):
     def window(self) -> int:
         """Lines that fit between the frame and the heading."""
         height = self.size.height - (2 if self.framed else 0)
-        return max(0, height - (0 if self.heading(self.inner()) is None else 1))
+        return max(0, height - (0 if self.heading(self.inner()) is None else 1) - len(self.foot(self.inner())))
 
     def move(self, by: int) -> None:
         """Move the cursor by so many lines, and the window with it."""
@@ -144,6 +148,10 @@ class Lines(Painted):
             if y == 0:
                 return exactly(heading, width)
             y -= 1
+        below = y - self.window()
+        foot = self.foot(width) if below >= 0 else ()
+        if 0 <= below < len(foot):
+            return exactly(foot[below], width)
         index = self.top + y
         if index >= self.count():
             return ((self.note(), "dim"),) if y == 0 and not self.count() else ()
