@@ -216,6 +216,7 @@ class Engine:
             halted_outside=halted,
             cancelled=cancelled,
             newest=live.newest if live is not None else None,
+            want=live.want if live is not None else None,
             gate=try_strategy,
             template=library.template,
             purse=build_purse(mandate, desk, self.config, self._environ, self._clock, self._closers),

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,29 +16,41 @@ from pathlib import Path
 
 import polars as pl
 
+from engine.analysis import screen_quotes
 from engine.config import Config, DeskConfig
 from engine.core.clock import Clock, WallClock
-from engine.core.errors import ConfigError
+from engine.core.errors import ConfigError, DataError
 from engine.core.instrument import Board, Instrument
 from engine.core.units import Market
-from engine.exchange import board_of, name_flags
+from engine.exchange import board_of, calendar, name_flags
+from engine.feeds.attention import MOST_BARS_NAMES, Screen
 from engine.feeds.binance import Binance
+from engine.feeds.closed_bars import Fetched
 from engine.feeds.fetch import Fetcher
 from engine.feeds.ladder import Ladder
 from engine.feeds.lineup import build_ladder, lineup
-from engine.feeds.live import LiveTape, Pace
+from engine.feeds.live import LiveTape
+from engine.feeds.looking import Pace
+from engine.feeds.master import KeptList
 from engine.feeds.rungs import SourceSwitched
 from engine.feeds.source import FeedError
 from engine.feeds.standins import VARIABLE, stand_ins
 from engine.feeds.stored import StoredTape
 from engine.feeds.tape import Told
+from engine.feeds.turns import begun
 from engine.store.market import MarketStore
 from engine.store.sample import sample_dir
 
 LISTS = "lists"
 """Where the last accepted list of each market is kept."""
 POLL_NAMED_S, POLL_WHOLE_S = 3.0, 30.0
-"""How often a live desk looks where nobody said: at names, and at a whole market, which is some sixty pages."""
+"""How often a live desk looks where nobody said: at names, and at those that matter of a whole market."""
+WHOLE_S = 240.0
+"""How often it looks at all of a whole market, some ninety requests; so that no row is older than what may be traded on."""
+SPARE = 5
+"""Bars are fetched of so many names beyond those that a desk would look at now, or of a fifth more: rankings move."""
+OF_THE_DAY = ("amount", "volume", "change", "turnover_rate")
+"""Figures that the quotes of a market are ranked by without any history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +104,12 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, start
     clock = _going(world.clock)
 
     def switched(fact: SourceSwitched) -> None:
-        params = (("kind", fact.kind.value), ("before", fact.before), ("after", fact.after), ("reason", fact.reason[:160]))
+        params = (
+            ("kind", f"{fact.kind} {fact.what}".rstrip()),
+            ("before", fact.before),
+            ("after", fact.after),
+            ("reason", fact.reason[:160]),
+        )
         started.told("FEED_SWITCHED", params)
 
     lists = world.home / LISTS
@@ -100,11 +119,12 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, start
     store = MarketStore.open(world.home, desk.market)
     now = clock.now()
     known = {item.symbol: item for item in store.as_of(now).instruments()} | _contracts(desk, fetcher)
-    listed = _instruments(desk, ladder, known, started.held, now)
+    listed = _instruments(desk, ladder, KeptList(lists / desk.market), known, started.held, now)
     pace = Pace(
         poll_s=desk.live.poll_s or (POLL_NAMED_S if desk.universe.symbols else POLL_WHOLE_S),
         idle_s=desk.live.idle_s,
         bars=(("1d", desk.history_days), *(item for item in desk.intervals if item[0] != "1d")),
+        whole_s=min(WHOLE_S, desk.live.max_age_s or WHOLE_S),
     )
 
     def history(at: datetime, symbols: Sequence[str], days: int) -> pl.DataFrame:
@@ -113,6 +133,13 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, start
             [known.daily(symbols, days), *(known.latest(symbols, *item) for item in desk.intervals if item[0] != "1d")]
         )
 
+    def keep(fetched: Sequence[Fetched], at: datetime) -> None:
+        # A full disk is for the ledger to halt on; what was not kept is fetched again the next time.
+        with contextlib.suppress(DataError):
+            for source, bars in itertools.groupby(sorted(fetched, key=_told_by), _told_by):
+                store.write_bars(pl.concat([one.bars for one in bars]), "1d", source=source, now=at)
+
+    rungs = lineup(desk.market, desk.feed)
     return LiveTape(
         name,
         desk.market,
@@ -122,9 +149,44 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, start
         clock,
         pace,
         told=started.told,
-        best=lineup(desk.market, desk.feed).quotes[0].name,
+        screen=_screening(desk, listed, clock),
+        keep=keep,
+        best=(rungs.quotes[0].name, rungs.market[0].name),
+        held=started.held,
         since=started.since,
     )
+
+
+def _told_by(one: Fetched) -> str:
+    return one.source
+
+
+def _screening(desk: DeskConfig, listed: Sequence[Instrument], clock: Clock) -> Screen:
+    """What a desk would look at in a whole market, from the quotes alone; by turnover where its figure needs a history."""
+    terms, days = desk.universe, calendar(desk.market)
+    known = pl.DataFrame(
+        [(item.symbol, item.industry, item.list_date) for item in listed],
+        schema={"symbol": pl.String(), "known_industry": pl.String(), "known_since": pl.Date()},
+        orient="row",
+    )
+    by = terms.by if terms.by in OF_THE_DAY else "amount"
+
+    def screen(table: pl.DataFrame) -> tuple[str, ...]:
+        told = table.join(known, on="symbol", how="left", maintain_order="left").with_columns(
+            industry=pl.when(pl.col("industry") == "").then("known_industry").otherwise("industry"),
+            list_date=pl.coalesce("list_date", "known_since"),
+        )
+        return screen_quotes(
+            told,
+            market=desk.market,
+            day=begun(days, clock.now()),
+            top=min(MOST_BARS_NAMES, terms.top + max(SPARE, terms.top // 5)),
+            by=by,
+            order=terms.order if by == terms.by else "largest",
+            filters=terms.filters(desk.market),
+        )
+
+    return screen
 
 
 def _going(clock: Clock) -> WallClock:
@@ -140,7 +202,8 @@ def _sleeping(clock: WallClock) -> Callable[[float], None]:
     def sleep(seconds: float) -> None:
         until = clock.monotonic() + seconds
         while (left := until - clock.monotonic()) > 0:
-            clock.wait_until(clock.now() + timedelta(seconds=left), never)
+            # A clock knows no less than a microsecond: a wait of half of one would be none, for ever.
+            clock.wait_until(clock.now() + timedelta(microseconds=math.ceil(left * 1e6)), never)
 
     return sleep
 
@@ -155,14 +218,14 @@ def _contracts(desk: DeskConfig, fetcher: Fetcher) -> dict[str, Instrument]:
 
 
 def _instruments(
-    desk: DeskConfig, ladder: Ladder, known: Mapping[str, Instrument], held: Sequence[str], now: datetime
+    desk: DeskConfig, ladder: Ladder, kept: KeptList, known: Mapping[str, Instrument], held: Sequence[str], now: datetime
 ) -> tuple[Instrument, ...]:
     """What a live desk may trade: the names it was given, each as well as it is known, or the whole list of its market.
 
     What it still holds is among them, whatever was taken off either.
     """
     if not desk.universe.symbols:
-        listed = {item.symbol: item for item in _from_list(ladder.securities(now).table, desk.market, known)}
+        listed = {item.symbol: item for item in _from_list(_list_of(desk.market, ladder, kept, now), desk.market, known)}
         gone = {symbol: _named(symbol, "", desk.market, known.get(symbol)) for symbol in held if symbol not in listed}
         return tuple((gone | listed).values())
     wanted = sorted({*desk.universe.symbols, *held})
@@ -172,6 +235,15 @@ def _instruments(
     except FeedError:
         names = {}  # nobody answers now: the desk begins with what it knows, and waits
     return tuple(_named(symbol, names.get(symbol, ""), desk.market, known.get(symbol)) for symbol in wanted)
+
+
+def _list_of(market: Market, ladder: Ladder, kept: KeptList, now: datetime) -> pl.DataFrame:
+    """SECURITY_TABLE: the list accepted since the last session began, else a new one; sixty pages are turned once a day."""
+    days, accepted = calendar(market), kept.accepted_at()
+    if accepted is not None and begun(days, accepted) == begun(days, now):
+        with contextlib.suppress(FeedError):
+            return kept.read()
+    return ladder.securities(now).table
 
 
 def _named(symbol: str, name: str, market: Market, known: Instrument | None) -> Instrument:

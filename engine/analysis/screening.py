@@ -85,15 +85,17 @@ def screen_market(
 
 
 def ranking(snapshot: Snapshot, by: str) -> Mapping[str, float]:
-    """The figure of every name that has it; of the session so far where the snapshot holds no history at all.
+    """The figure of every name that has it; of the session so far where the snapshot holds the history of less than half the names.
 
-    Raises ConfigError for an unknown `by`.
+    A live desk fetches the bars of those it has chosen: were they alone ranked, nobody else would ever be. Raises ConfigError for
+    an unknown `by`.
     """
     name = figure_named(by)
     if name in OF_QUOTE:
         return _of_quotes(snapshot, name)
     if name in OF_SESSION.values():
-        return last_session(snapshot, name) or _so_far(snapshot, name)
+        known = last_session(snapshot, name)
+        return known if len(known) * 2 >= len(snapshot.quotes) else _so_far(snapshot, name) or known
     return {symbol: value for symbol, row in features(snapshot).items() if (value := getattr(row, name)) is not None}
 
 
@@ -180,7 +182,7 @@ def is_locked(instrument: Instrument, quote: Quote, today: date) -> bool:
 
 
 def _so_far(snapshot: Snapshot, name: str) -> dict[str, float]:
-    """Turnover or volume of the session under way: what a market without any history yet (a new store) can be ranked by."""
+    """Turnover or volume of the session under way: what a market without much history yet (a new store) can be ranked by."""
     units = UNITS[snapshot.market]
     if name == "last_amount":
         return {quote.symbol: quote.amount / units.money for quote in snapshot.quotes if quote.amount}

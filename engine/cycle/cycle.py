@@ -223,6 +223,9 @@ class _Running:
         """Features and candidates."""
         scene = self.scene
         seen = analyze(snapshot, scene.mandate, scene.broker.account(), scene.previous_session)
+        if scene.equipment.want is not None:
+            resting = [item.order.instrument for item in scene.broker.working().values()]
+            scene.equipment.want(dict.fromkeys((*scene.broker.account().positions, *resting, *seen.candidates)))
         frozen = SnapshotFrozen(
             cycle_id=self.cycle_id,
             desk=self.desk,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -141,5 +141,7 @@ class Equipment:
     template: TemplateOf = builtin
     """Where prompts come from: a person's own before the built-in ones (llm/library.py)."""
     newest: Callable[[str], int] | None = None
+    want: Callable[[Collection[str]], None] | None = None
+    """Hears which names a cycle decides on, what is held first, where the market is too large to look at all of it each time."""
     gate: Gate | None = None
     purse: Purse | None = None

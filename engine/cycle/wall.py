@@ -32,7 +32,12 @@ class Arriving(Protocol):
 
     @property
     def looked(self) -> bool:
-        """Whether the market was looked at once: before that a cycle would see nothing."""
+        """Whether the market was looked at once: before that nobody knows what a holding is worth."""
+        ...
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the bars of the names that matter are there, or were waited for: before that a cycle would know too little."""
         ...
 
 
@@ -65,6 +70,9 @@ class WallRunner(Runner):
                 self._clock.wait_until(self._clock.now() + timedelta(seconds=LOOK_S), self._wake)
                 continue
             self.desk.follow(self._clock.now())
+            if not self._tape.prepared:
+                self._clock.wait_until(self._clock.now() + timedelta(seconds=LOOK_S), self._wake)
+                continue
             job = self._next_job()
             if job is not None:
                 job(self.desk)

@@ -28,13 +28,16 @@ from engine.feeds.rungs import Rung, Rungs, RungState, SourceSwitched
 from engine.feeds.served import LadderPolicy, Served
 from engine.feeds.source import BarSource, Fault, FeedError, Fetch, Kind, QuoteSource, SecuritySource
 
+WHOLE_MARKET = "whole market"
+"""What a switch of the ladder that `market` walks is about."""
+
 
 class Ladder:
     """Sources in order for each kind. Safe from any thread: one walk at a time for each kind, `states` never waits for one.
 
-    `observer` hears each switch in the thread that walked; it must not ask the ladder anything but `states`. `listed_rows` is how
-    many names the last accepted list had: the first whole market may not be shorter by a tenth either. `keep` takes each list that
-    is accepted (master.py).
+    `observer` hears each switch in the thread that walked; it must not ask the ladder anything but `states`. `market` is the
+    order for a whole market, that of `quotes` where it is empty. `listed_rows` is how many names the last accepted list had: the
+    first whole market may not be shorter by a tenth either. `keep` takes each list that is accepted (master.py).
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Ladder:
         fetch: Fetch,
         *,
         quotes: Sequence[Rung[QuoteSource]] = (),
+        market: Sequence[Rung[QuoteSource]] = (),
         bars: Sequence[Rung[BarSource]] = (),
         securities: Sequence[Rung[SecuritySource]] = (),
         listed_rows: int = 0,
@@ -58,6 +62,8 @@ class Ladder:
         self._quotes = QuoteRungs(
             fetch, Rungs(Kind.QUOTES, quotes, rest, monotonic, observer), self._policy, monotonic, listed_rows
         )
+        whole = Rungs(Kind.QUOTES, market or quotes, rest, monotonic, observer, what=WHOLE_MARKET)
+        self._market = QuoteRungs(fetch, whole, self._policy, monotonic, listed_rows)
         self._bar_rungs = tuple(bars)
         self._bars: dict[str, Rungs[BarSource]] = {}
         self._securities = Rungs(Kind.SECURITIES, securities, rest, monotonic, observer)
@@ -72,6 +78,13 @@ class Ladder:
         remembered.
         """
         return self._quotes.quotes(symbols, now, not_before=not_before)
+
+    def market(self, symbols: Sequence[str], now: datetime, *, not_before: datetime | None = None) -> Served:
+        """As `quotes`, of so many names that it matters who tells most of them a request: in the order of `market` in `__init__`.
+
+        Raises FeedError.
+        """
+        return self._market.quotes(symbols, now, not_before=not_before)
 
     def bars(self, symbol: str, interval: str, first: date, last: date, now: datetime) -> Served:
         """BAR_SCHEMA of one name; never remembered here, the store is its memory. Raises FeedError when no source answers.
@@ -107,7 +120,8 @@ class Ladder:
     def states(self) -> tuple[RungState, ...]:
         """Every rung of every kind, bars by interval as far as they were asked for."""
         bars = [state for _, rungs in sorted(self._bars.copy().items()) for state in rungs.states()]
-        return (*self._quotes.states(), *bars, *self._securities.states())
+        whole = self._market.states() if self._market.walked else ()
+        return (*self._quotes.states(), *whole, *bars, *self._securities.states())
 
     def _bars_of(self, interval: str) -> Rungs[BarSource]:
         rungs = self._bars.get(interval)

@@ -8,6 +8,8 @@
 | binance_um | fapi.binance.com | the same | the same |
 | yahoo | query1, query2 | the same | none |
 
+A whole market is asked first of those that are used to long lists of names, in the order of `feed` (Tencent, Sina); only then of
+those that tell it page by page (`Crawled`). Eastmoney is the quickest to ban: its sixty pages are turned once a day, for the list.
 The delayed twin serves no quotes: fifteen minutes late is a price nobody can have. For A-shares the last rungs of the list are the
 bundled seed and this machine's own copy (master.py); the cache of quotes stands behind every ladder without being named.
 """
@@ -16,8 +18,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
+
+import polars as pl
 
 from engine.core.errors import ConfigError
 from engine.core.units import Market
@@ -36,6 +41,8 @@ from engine.feeds.yahoo import Yahoo
 
 CACHE = "cache"
 EXCHANGES = "exchanges"
+FEW = 300
+"""So many names or fewer are asked for by name even where everything could be had: three requests at Eastmoney."""
 _SPOT_HOSTS = (SPOT.host, "api.binance.com")
 
 
@@ -44,8 +51,27 @@ class Lineup:
     """The rungs of one ladder, in order."""
 
     quotes: list[Rung[QuoteSource]] = field(default_factory=list)
+    market: list[Rung[QuoteSource]] = field(default_factory=list)
     bars: list[Rung[BarSource]] = field(default_factory=list)
     securities: list[Rung[SecuritySource]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Crawled:
+    """A QuoteSource that is asked for all it has where many names are wanted, and keeps those."""
+
+    source: QuoteSource
+
+    @property
+    def name(self) -> str:
+        """Whose rows they are."""
+        return self.source.name
+
+    def quotes(self, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
+        """QUOTE_TABLE of `symbols`, of everything where there are none. Raises FeedError."""
+        if len(symbols) <= FEW:
+            return self.source.quotes(fetch, symbols, now)
+        return self.source.quotes(fetch, (), now).filter(pl.col("symbol").is_in(list(symbols)))
 
 
 def lineup(market: Market, feed: Sequence[str]) -> Lineup:
@@ -58,6 +84,8 @@ def lineup(market: Market, feed: Sequence[str]) -> Lineup:
         if add is None:
             raise ConfigError(f"feed: {name} is no source of {market}")
         add(rungs)
+    many = [rung for rung in rungs.quotes if isinstance(rung.source, Tencent | Sina)]
+    rungs.market = [*many, *(replace(rung, source=Crawled(rung.source)) for rung in rungs.quotes if rung not in many)]
     if market is Market.ASHARE:
         official = Joined(EXCHANGES, (Sse(), Szse(), Bse()), optional=frozenset({Bse().name}))
         rungs.securities.append(Rung(EXCHANGES, EXCHANGES, official))
@@ -89,6 +117,7 @@ def build_ladder(
     return Ladder(
         fetch,
         quotes=rungs.quotes,
+        market=rungs.market,
         bars=rungs.bars,
         securities=securities,
         listed_rows=kept.size(),

@@ -1,11 +1,11 @@
 """The live tape: one thread looks at the market through the ladder at its pace, and what arrived is given to the desk in order.
 
 feed thread: ladder.quotes ─► rows said to be true at a time ─► changes and prints ─┐ (queue, in order of arrival)
-             ladder.bars   ─► bars that closed                                     ─┴─► advance ─► given ─► snapshot
+             ladder.bars   ─► bars that closed, between two looks ─► the store      ─┴─► advance ─► given ─► snapshot
 
 A snapshot is made of what `advance` has given and of the store, never of what arrived meanwhile. Every row says who told it and
 how far that source's own clock had come (`known_at`): a feed that is down, lags or answers from its cache confirms nothing, the
-rows grow old, and risk opens nothing on them.
+rows grow old, and risk opens nothing on them. Of a large market all is looked at seldom and what matters often (attention.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -24,8 +24,10 @@ from engine.core.errors import DataError
 from engine.core.instrument import Instrument
 from engine.core.market import Bar, Quote
 from engine.core.units import Market
-from engine.exchange import Calendar, Phase, calendar
-from engine.feeds.closed_bars import DAILY, ClosedBars
+from engine.exchange import Calendar, calendar
+from engine.feeds.attention import Attention, Screen
+from engine.feeds.closed_bars import DAILY, ClosedBars, Fetched, Kept
+from engine.feeds.looking import CLOSE_LAG, Pace, next_look, not_before, whole_due
 from engine.feeds.prints import bars_of, earlier
 from engine.feeds.source import FeedError
 from engine.feeds.tape import QuoteEvent, QuoteLadder, Served, SessionEvent, SessionKind, TapeEvent, Told
@@ -34,31 +36,16 @@ from engine.feeds.turns import begun, turns
 from engine.store.market.layout import INTERVAL_MINUTES
 from engine.store.snapshot import BAR_SCHEMA, Snapshot, freeze
 
-CLOSE_LAG = timedelta(seconds=60)
-"""A day is closed for the desk once the closing print has had this long to arrive."""
-EARLY = timedelta(minutes=5)
-"""Polling begins this long before the first order is taken, and ends as long after the close."""
-MOST_BARS_NAMES = 60
-"""Bars come one name a request: a desk that looks at more names has those of the store."""
-MOST_NAMED = 300
-"""A desk that looks at more names has the whole market fetched, page by page."""
+FIRST_BARS = timedelta(seconds=90)
+"""A desk that begins waits so long for the bars of its names before it decides for the first time."""
 QUICK = timedelta(seconds=5)
 """A look that took no longer than this was one moment."""
-LAG = timedelta(minutes=5)
-"""A source whose newest row is older than this while the market trades is passed by."""
 _TICK = timedelta(microseconds=1)
 
 History = Callable[[datetime, Sequence[str], int], pl.DataFrame]
 """(as_of, symbols, sessions) -> BAR_SCHEMA: what the store could know then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often a feed looks, in seconds, in session and otherwise; which bars it fetches as they close, and how many of each."""
-
-    poll_s: float
-    idle_s: float = 300.0
-    bars: tuple[tuple[str, int], ...] = ()
+Keep = Callable[[Sequence[Fetched], datetime], None]
+"""Has fetched daily bars kept in the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +72,18 @@ class LiveTape:
         pace: Pace,
         *,
         told: Told,
-        best: str = "",
+        screen: Screen = lambda table: (),
+        keep: Keep = lambda fetched, now: None,
+        best: Collection[str] = (),
+        held: Sequence[str] = (),
         since: datetime | None = None,
     ) -> None:
+        """`best` names who is the first choice for some names and for a whole market, `held` what the desk left off with."""
         self.name = name
         self.source = "-"
         self.degraded = False
         self.looked = False
+        self.prepared = False
         self.beat = time.monotonic()
         self._market = market
         self._calendar: Calendar = calendar(market)
@@ -101,13 +93,17 @@ class LiveTape:
         self._clock = clock
         self._pace = pace
         self._told = told
-        self._best = best
-        self._asked = list(self._instruments) if len(self._instruments) <= MOST_NAMED else []
+        self._best = frozenset(best)
+        self._attention = Attention(tuple(self._instruments), screen, told, held)
+        self._held = tuple(name for name in held if name in self._instruments)
+        self._often: frozenset[str] = frozenset()
+        self._whole_at: datetime | None = None
+        self._keep = keep
         self._wake: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._arrivals: deque[_Arrival] = deque()
         self._seen: dict[str, Quote] = {}
-        self._closed = ClosedBars(ladder, self._calendar, [name for name, _ in pace.bars], [count for _, count in pace.bars])
+        self._closed = ClosedBars(ladder, self._calendar, pace.bars, self._kept)
         self._down = False
         self._given: dict[str, Quote] = {}
         self._confirmed: dict[str, datetime] = {}
@@ -193,6 +189,10 @@ class LiveTape:
         quote = self._seen.get(symbol)
         return quote.last if quote is not None else 0
 
+    def want(self, names: Collection[str]) -> None:
+        """The desk decides on these, what it holds first: they are looked at often, and their bars fetched."""
+        self._attention.want(names, begun(self._calendar, self._clock.now()))
+
     def confirmed(self) -> Mapping[str, datetime]:
         """When each row was last confirmed by a source that was not a memory of its own; a copy, from any thread."""
         return dict(self._confirmed)
@@ -238,10 +238,8 @@ class LiveTape:
                 self.beat = time.monotonic()
                 now = self._clock.now()
                 self.look(now)
-                if not self.looked:
-                    self.looked = True
-                    self._wake()
-                until = self._next_look(now)
+                until = next_look(self._calendar, self._pace, now)
+                self._prepare(until)
                 while not self._stopping.is_set() and self._clock.now() < until:
                     self.beat = time.monotonic()
                     self._clock.wait_until(until, self._stopping)
@@ -250,27 +248,71 @@ class LiveTape:
 
     def look(self, now: datetime) -> None:
         """One look at the market; what it brought waits for the desk. Where no source answers all stays as it was, growing old."""
+        attention, oldest = self._attention, not_before(self._calendar, now)
+        whole = attention.large and whole_due(self._calendar, self._pace, now, self._whole_at)
+        names = attention.names() if attention.large and not whole else attention.everything
+        if not names:
+            return
         try:
-            served = self._ladder.quotes(self._asked, now, not_before=self._not_before(now))
+            served = (self._ladder.market if whole else self._ladder.quotes)(names, now, not_before=oldest)
         except FeedError as error:
             self._lost(str(error))
             return
         arrived = self._clock.now()
-        self._heard(served)
+        self._heard(served, whole=whole)
         events: list[QuoteEvent] = []
         confirmed: dict[str, datetime] = {}
         if not served.stale:
             table = served.table.filter(pl.col("symbol").is_in(list(self._instruments)))
-            # A crawl of many pages is as old as its first one, whatever the last one says.
+            # A look of many requests is as old as its first one, whatever the last one says.
             spoke = said_at(table, arrived if arrived - now <= QUICK else now)
-            fresh = rows(table, spoke)
+            # Names that are looked at often keep the source of those looks: between two sources nothing can be told.
+            fresh = {name: row for name, row in rows(table, spoke).items() if not whole or name not in self._often}
             events = list(between(self._seen, fresh, self._market, arrived))
             confirmed = {name: spoke for name in fresh if name not in served.disputed}
             self._seen.update(fresh)
+            if not whole:
+                self._often = frozenset(fresh)
+            if whole or not attention.large:
+                self._whole_at = now
+                attention.looked(table)
         self._bring(_Arrival(arrived, tuple(events), confirmed))
-        bars = self._closed_bars(arrived)
-        if bars is not None:
-            self._bring(_Arrival(self._clock.now(), tuple(self._bar_prints(bars, arrived)), {}, bars))
+
+    def _prepare(self, until: datetime) -> None:
+        """Bars of the names that matter, until the next look is due; a desk that begins hears when those of its holdings are there,
+        and when all of the first are."""
+        began = self._clock.now()
+        names = self._attention.names()
+
+        def goes_on() -> bool:
+            self.beat = time.monotonic()
+            return not self._stopping.is_set() and self._clock.now() < until
+
+        lost = lambda reason: self._told("BARS_MISSING", (("reason", reason[:200]),))  # noqa: E731 - one line, used once
+        fetched = self._closed.fetch(began, names, goes_on=goes_on, lost=lost)
+        now = self._clock.now()
+        daily = [one for one in fetched if one.interval == DAILY and one.bars.height]
+        if daily:
+            self._keep(daily, now)
+            self._attention.have([one.symbol for one in daily])
+        if any(one.bars.height for one in fetched):
+            bars = pl.concat([one.bars for one in fetched])
+            self._bring(_Arrival(now, tuple(self._bar_prints(bars, now)), {}, bars))
+        if self.prepared:
+            return
+        enough = not fetched or now - self._since >= FIRST_BARS
+        self.looked = self.looked or enough or not self._closed.due(now, self._held)
+        self.prepared = enough or not self._closed.due(now, names)
+        if self.looked:
+            self._wake()
+
+    def _kept(self, at: datetime, symbols: Sequence[str]) -> dict[str, Kept]:
+        """What the store has of daily bars; who has any is heard of no more."""
+        wanted = dict(self._pace.bars).get(DAILY, 0)
+        daily = self._history(at, symbols, wanted).filter(pl.col("interval") == DAILY)
+        spans = daily.group_by("symbol").agg(pl.len(), pl.col("trading_day").max())
+        self._attention.have(spans["symbol"].to_list())
+        return {symbol: Kept(count, newest) for symbol, count, newest in spans.iter_rows()}
 
     def _bring(self, arrival: _Arrival) -> None:
         if not arrival.events and not arrival.confirmed and arrival.bars is None:
@@ -279,50 +321,18 @@ class LiveTape:
             self._arrivals.append(arrival)
         self._wake()
 
-    def _heard(self, served: Served) -> None:
+    def _heard(self, served: Served, *, whole: bool) -> None:
         """Who answers now, and whether it is the first choice; that it changed is the ladder's to tell."""
         self._down = False
-        self.source = served.source
-        self.degraded = served.stale or served.source != self._best
+        if not whole or not self._often:
+            self.source = served.source
+        self.degraded = served.stale or served.source not in self._best
 
     def _lost(self, reason: str) -> None:
         self.degraded = True
         if not self._down:
             self._down = True
             self._told("FEED_DOWN", (("feed", self.name), ("reason", reason[:200])))
-
-    def _not_before(self, now: datetime) -> datetime | None:
-        """How old the newest row may be: nothing is asked of a source while the market is not trading, or has not for long."""
-        old = now - LAG
-        trading = self._calendar.phase(now) is Phase.CONTINUOUS and self._calendar.phase(old) is Phase.CONTINUOUS
-        return old if trading else None
-
-    def _next_look(self, now: datetime) -> datetime:
-        """In session at the pace, out of it seldom, and in time before the next session begins."""
-        if self._in_session(now):
-            return now + timedelta(seconds=self._pace.poll_s)
-        day = self._calendar.local_day(now)
-        if not self._calendar.is_session(day) or self._calendar.session(day).first_order <= now:
-            day = self._calendar.next_session(day)
-        begins = self._calendar.session(day).first_order - EARLY
-        wait = now + timedelta(seconds=self._pace.idle_s)
-        return min(wait, begins) if begins > now else wait
-
-    def _in_session(self, now: datetime) -> bool:
-        day = self._calendar.local_day(now)
-        if not self._calendar.is_session(day):
-            return False
-        session = self._calendar.session(day)
-        if self._calendar.phase(now) is Phase.LUNCH:
-            return False
-        return session.first_order - EARLY <= now <= session.closes + EARLY
-
-    def _closed_bars(self, now: datetime) -> pl.DataFrame | None:
-        if len(self._instruments) > MOST_BARS_NAMES:
-            return None
-        return self._closed.fetch(
-            now, list(self._instruments), lambda reason: self._told("BARS_MISSING", (("reason", reason[:200]),))
-        )
 
     def _bar_prints(self, bars: pl.DataFrame, arrived: datetime) -> list[QuoteEvent]:
         """Where polls tell no volume of their own: the bars of the finest interval that closed since the last look, as prints."""

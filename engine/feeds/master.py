@@ -97,6 +97,10 @@ class KeptList:
 
     def securities(self, fetch: Fetch, now: datetime) -> pl.DataFrame:
         """SECURITY_TABLE as it was accepted. Raises FeedError when nothing is kept or it is damaged."""
+        return self.read()
+
+    def read(self) -> pl.DataFrame:
+        """The same, with nobody asked for anything."""
         if not self._path.exists():
             raise FeedError(KEPT, Fault.EMPTY, "no list was accepted on this machine before")
         try:
@@ -110,6 +114,13 @@ class KeptList:
     def keep(self, table: pl.DataFrame, source: str, at: datetime) -> None:
         """Replace what is kept, whole or not at all. Raises DataError when the disk refuses."""
         write_sealed(self._path, table, {_SOURCE: source, _AT: at.isoformat()})
+
+    def accepted_at(self) -> datetime | None:
+        """When what is kept was accepted; None where nothing is, or it is damaged."""
+        try:
+            return datetime.fromisoformat(read_sealed(self._path, ["symbol"])[1][_AT])
+        except (DataError, KeyError, ValueError):
+            return None
 
     def size(self) -> int:
         """How many names are kept; 0 when none or damaged."""

@@ -78,6 +78,11 @@ class QuoteRungs:
             disputed = tuple(found.table["symbol"]) if stale else self._disputed
             return Served(found.table, found.rung.name, now, 0.0, stale, found.switched, disputed, missing)
 
+    @property
+    def walked(self) -> bool:
+        """Whether anybody has asked it for anything yet."""
+        return any(state.last_ok is not None or state.last_fault for state in self._quotes.states())
+
     def states(self) -> tuple[RungState, ...]:
         """Every rung in order."""
         return self._quotes.states()

@@ -159,3 +159,7 @@ class QuoteLadder(BarLadder, Protocol):
         All of the market where `symbols` is empty. Raises FeedError.
         """
         ...
+
+    def market(self, symbols: Sequence[str], now: datetime, *, not_before: datetime | None = None) -> Served:
+        """As `quotes`, of a whole market whose names are known: from whoever tells most of them a request. Raises FeedError."""
+        ...

@@ -251,3 +251,16 @@ def test_a_market_without_any_history_yet_is_ranked_by_the_session_so_far(market
     assert len(offered) > 100
     silent = replace(bare, quotes=tuple(replace(q, amount=0, volume=0) for q in bare.quotes))
     assert screen_market(silent, top=200, by="amount") == screen_market(silent, top=200, by="volume") == ()
+
+
+def test_the_few_names_that_have_a_history_do_not_keep_all_others_out(market: Snapshot) -> None:
+    """Bars come first to those a live desk has chosen: less than half of the names decide nothing, until the market has traded not
+    at all today."""
+    filters = Filters(special_treatment=True)
+    by_session = screen_market(market, top=5, by="amount", order="smallest", filters=filters)
+    few = replace(market, bars=market.bars.filter(pl.col("symbol").is_in(list(by_session))))
+    chosen = screen_market(few, top=200, by="amount", filters=filters)
+    assert chosen == screen_market(replace(market, bars=market.bars.clear()), top=200, by="amount", filters=filters)
+    assert len(chosen) > 100
+    silent = replace(few, quotes=tuple(replace(quote, amount=0, volume=0) for quote in few.quotes))
+    assert set(screen_market(silent, top=200, by="amount", filters=filters)) == set(by_session)

@@ -28,7 +28,7 @@ class SteppedClock:
         self._released = False
 
     def now(self) -> datetime:
-        return self._at
+        return self._at.astimezone(UTC)
 
     def monotonic(self) -> float:
         return (self._at - self._begun).total_seconds()
