@@ -237,6 +237,9 @@ class Engine:
         self._publisher.attach(face, cycles=cycles, equity=equity, day_start=closes[-1] if closes else cash)
         if known is not None:
             self._publisher.restore(name, entries, curve, ledger)
+        stands = resume if live is None else self._clock.now()
+        if stands is not None:
+            self._publisher.stands(name, stands)
         if live is not None and isinstance(self._clock, WallClock):
             return WallRunner(
                 worker,

@@ -13,6 +13,7 @@ from engine.board import Board, DeskFace
 from engine.core.account import Account
 from engine.core.clock import Clock
 from engine.core.decision import VerdictResult
+from engine.core.errors import CalendarUnknown
 from engine.core.journal import (
     ENDINGS,
     Adjusted,
@@ -132,7 +133,8 @@ class Publisher:
         rows = [(row.symbol, quote_row(face.instruments[row.symbol], row, row.symbol in account.positions, now)) for row in seen]
         self._state.quotes.put(rows)
         if quotes and face.replay:
-            self.status(desk, now=max(quote.known_at for quote in quotes), source_age_s=0.0)
+            self.stands(desk, max(quote.known_at for quote in quotes))
+            self.status(desk, source_age_s=0.0)
         if any(quote.symbol in account.positions for quote in quotes):
             self._positions(face)
             self._worth(face, account)
@@ -141,10 +143,22 @@ class Publisher:
         """A live desk at an instant of the clock: who answers, and how old what each row says is."""
         ages = {symbol: (now - at).total_seconds() for symbol, at in confirmed.items()}
         youngest = min(ages.values(), default=None)
-        self.status(desk, now=now, source=source, source_degraded=degraded, source_age_s=youngest)
+        self.stands(desk, now)
+        self.status(desk, source=source, source_degraded=degraded, source_age_s=youngest)
         rows = self._state.quotes.view().rows
         aged = ((symbol, replace(rows[symbol], age_s=shown_age(age))) for symbol, age in ages.items() if symbol in rows)
         self._state.quotes.put(aged)
+
+    def stands(self, desk: str, at: datetime) -> None:
+        """Where the desk stands in its market's day, by the calendar: true before the tape has reached its next turn."""
+        days = calendar(self._faces[desk].market)
+        try:
+            phase, day = days.phase(at), days.local_day(at)
+            begun = days.is_session(day) and at >= days.session(day).first_order
+        except CalendarUnknown:
+            self.status(desk, now=at)  # a year that no exchange has published yet: the desk itself says so
+            return
+        self.status(desk, now=at, phase=phase.value, **({"trading_day": day} if begun else {}))
 
     def turned(self, desk: str, event: SessionEvent) -> None:
         """A session reached one of its turns."""

@@ -1,0 +1,77 @@
+"""The status row after a restart: where the session stands by the calendar, at once, not from the next turn of the tape on."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from engine.board import DeskFace
+from engine.brokers import PaperBroker
+from engine.config import Config
+from engine.core.clock import SimulatedClock, SystemClock
+from engine.core.units import Market
+from engine.engine import Engine
+from engine.exchange import FeeSchedule
+from engine.publish import Publisher
+from engine.state import State, StatusView
+
+TERMS = {
+    "schedule": "at 10:30",
+    "replay": {"start": "2020-03-02", "end": "2020-03-20"},
+    "risk": {"max_position": 0.0001},
+}
+"""Nothing may be bought, so that a cycle leaves no order behind that would have to be waited for until the close."""
+
+
+def opened(home: Path, *, cycles: int | None, speed: float) -> Engine:
+    engine = Engine(
+        Config.model_validate({"desk": {"demo": TERMS}}), home, clock=SystemClock(), environ={}, speed=speed, cycles=cycles
+    )
+    engine.start()
+    return engine
+
+
+def test_a_replay_taken_up_in_the_morning_says_so_before_anything_moves(tmp_path: Path) -> None:
+    first = opened(tmp_path, cycles=1, speed=0.0)
+    assert first.wait(timeout_s=60) and first.stop(10.0) and not first.failed
+    again = opened(tmp_path, cycles=None, speed=0.001)
+    try:
+        status = again.state.status.view().rows["demo"]
+    finally:
+        assert again.stop(10.0)
+    assert (status.phase, status.trading_day) == ("continuous", date(2020, 3, 2))
+    assert status.now == datetime(2020, 3, 2, 2, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def live() -> tuple[Publisher, State]:
+    state = State()
+    publisher = Publisher(state, SimulatedClock(datetime(2020, 3, 3, tzinfo=UTC)))
+    broker = PaperBroker("demo", Market.ASHARE, FeeSchedule(), {})
+    face = DeskFace("demo", Market.ASHARE, {}, broker, "eastmoney", replay=False, offline={})
+    publisher.attach(face, cycles=0, equity=0, day_start=0)
+    return publisher, state
+
+
+def at(publisher: Publisher, state: State, moment: datetime) -> StatusView:
+    publisher.looked("demo", moment, "eastmoney", degraded=False, confirmed={})
+    return state.status.view().rows["demo"]
+
+
+def test_a_live_desk_says_at_every_look_where_the_session_stands(live: tuple[Publisher, State]) -> None:
+    morning = at(*live, datetime(2020, 3, 3, 2, 0, tzinfo=UTC))
+    assert (morning.phase, morning.trading_day) == ("continuous", date(2020, 3, 3))
+    assert at(*live, datetime(2020, 3, 3, 4, 0, tzinfo=UTC)).phase == "lunch"
+    evening = at(*live, datetime(2020, 3, 3, 9, 0, tzinfo=UTC))
+    assert (evening.phase, evening.trading_day) == ("closed", date(2020, 3, 3))
+    night = at(*live, datetime(2020, 3, 3, 20, 0, tzinfo=UTC))
+    assert night.trading_day == date(2020, 3, 3), "the next day begins with its first order"
+    saturday = at(*live, datetime(2020, 3, 7, 3, 0, tzinfo=UTC))
+    assert (saturday.phase, saturday.trading_day) == ("closed", date(2020, 3, 3))
+
+
+def test_a_year_that_no_calendar_knows_is_no_reason_to_stop(live: tuple[Publisher, State]) -> None:
+    moment = datetime(2090, 1, 3, 3, 0, tzinfo=UTC)
+    assert at(*live, moment).now == moment
