@@ -1,4 +1,4 @@
-"""Perpetuals in the ledger: margins move as their postings say, a settlement is booked once, the doctor counts what is set aside."""
+"""Perpetuals in the ledger: margins move as their postings say, a settlement is booked once, the doctor counts margins."""
 
 from __future__ import annotations
 
