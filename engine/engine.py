@@ -268,7 +268,7 @@ class Engine:
 
         world = World(self.config, self.home, self._environ, self._clock)
         if self._fetcher is None:
-            self._fetcher = live_fetcher(world)
+            self._fetcher = live_fetcher(world, lambda code, params: self._noted(name, code, params))
             self._closers.append(self._fetcher)
         started = Started(resume, held, lambda code, params: self._noted(name, code, params))
         tape = live_tape(name, desk, world, self._fetcher, started)

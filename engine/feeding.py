@@ -25,6 +25,7 @@ from engine.core.units import Market
 from engine.exchange import board_of, calendar, name_flags
 from engine.feeds.attention import MOST_BARS_NAMES, Screen
 from engine.feeds.binance import Binance
+from engine.feeds.budget import FILE, Spent
 from engine.feeds.closed_bars import Fetched
 from engine.feeds.fetch import Fetcher
 from engine.feeds.ladder import Ladder
@@ -82,10 +83,10 @@ def stored_tape(desk: DeskConfig, home: Path, resume: date | None) -> StoredTape
     return StoredTape(MarketStore.open(home, desk.market), start=begin, end=end, bars=desk.intervals, contracts=contracts)
 
 
-def live_fetcher(world: World) -> Fetcher:
-    """The one fetcher of all live desks, to be closed at the end: two desks at one host share its pace and its bans.
+def live_fetcher(world: World, told: Told) -> Fetcher:
+    """The one fetcher of all live desks, to be closed at the end: two desks at one host share its pace, its bans and its budget.
 
-    Raises ConfigError.
+    `told` hears of the budgets. Raises ConfigError.
     """
     clock = _going(world.clock)
     return Fetcher(
@@ -93,6 +94,8 @@ def live_fetcher(world: World) -> Fetcher:
         resolve=stand_ins(world.environ.get(VARIABLE, "")),
         monotonic=clock.monotonic,
         sleep=_sleeping(clock),
+        spent=Spent(world.home / FILE, clock.now),
+        told=told,
     )
 
 

@@ -22,6 +22,7 @@ from engine.core.errors import ConfigError
 from engine.core.text import safe_text
 from engine.core.units import Market
 from engine.feeds.binance_futures import BinanceUsdM
+from engine.feeds.budget import FILE, Spent
 from engine.feeds.eastmoney import Eastmoney
 from engine.feeds.fetch import Fetcher
 from engine.feeds.ladder import Ladder
@@ -61,7 +62,8 @@ def sync(arguments: argparse.Namespace, settings: Settings) -> int:
     now = SystemClock().now()
     store.tidy()
     resolve = stand_ins(settings.environ.get(VARIABLE, ""))
-    with contextlib.closing(Fetcher(settings.config.feeds.settings(settings.environ), resolve=resolve)) as fetcher:
+    spent = Spent(settings.home / FILE, SystemClock().now)
+    with contextlib.closing(Fetcher(settings.config.feeds.settings(settings.environ), resolve=resolve, spent=spent)) as fetcher:
         ladder = build_ladder(market, feed, fetcher, lists=settings.home / LISTS, sample=sample_dir())
         if what == "bars":
             return _bars(arguments, settings, store, ladder, now)

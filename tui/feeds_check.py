@@ -44,7 +44,9 @@ def named(settings: Settings) -> Iterator[Line]:
 def asked(settings: Settings) -> Iterator[Line]:
     """Each source asked for the price of one name, those of every market where no desk is live."""
     from engine.config.live import SOURCES
+    from engine.feeds.budget import FILE, Spent
     from engine.feeds.fetch import Fetcher
+    from engine.feeds.hosts import budget_of
     from engine.feeds.lineup import lineup
     from engine.feeds.standins import VARIABLE, stand_ins
 
@@ -52,11 +54,18 @@ def asked(settings: Settings) -> Iterator[Line]:
     text = settings.environ.get(VARIABLE, "")
     if text:
         yield Line("feed hosts", True, f"{VARIABLE} is set: servers of this machine stand in for them")
-    fetcher = Fetcher(settings.config.feeds.settings(settings.environ), resolve=stand_ins(text))
+    terms = settings.config.feeds.settings(settings.environ)
+    spent = Spent(settings.home / FILE, SystemClock().now)
+    fetcher = Fetcher(terms, resolve=stand_ins(text), spent=spent)
     with contextlib.closing(fetcher):
         for market, names in (_wanted(settings) or SOURCES).items():
             for rung in lineup(market, names).quotes:
                 yield _ask(fetcher, market, rung)
+    for family, count in sorted(spent.counts().items()):
+        most = terms.budgets.get(family, budget_of(family))
+        told = f"{count:,} requests today" + (f" of {most:,}" if most else "") + " (UTC)"
+        mend = f'it is asked again after midnight UTC; [feeds.budget] "{family}" = … sets another limit'
+        yield Line(f"budget {family}", not most or count < most, told, mend)
 
 
 def _wanted(settings: Settings) -> Mapping[Market, tuple[str, ...]]:

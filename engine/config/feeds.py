@@ -20,7 +20,8 @@ _VARIABLE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 
 
 class FeedsConfig(Strict):
-    """How hosts are asked. Times in seconds; `gap_s` is the least time between requests to a host, in place of the built-in one.
+    """How hosts are asked. Times in seconds; `gap_s` is the least time between requests to a host, `budget` how many it
+    is sent on a UTC day (0 for no limit), both in place of the built-in ones.
 
     `trust_env` follows HTTPS_PROXY and its like; `proxy` is an address without credentials, or `env:NAME` for one with. `em_cookie`
     names the variable that holds a browser's cookie for Eastmoney.
@@ -34,6 +35,7 @@ class FeedsConfig(Strict):
     total_s: float = Field(default=20, gt=0, le=300)
     tries: int = Field(default=3, ge=1, le=5)
     gap_s: dict[str, Annotated[float, Field(gt=0, le=600)]] = Field(default_factory=dict)
+    budget: dict[str, Annotated[int, Field(ge=0, le=10_000_000)]] = Field(default_factory=dict)
 
     @field_validator("proxy")
     @classmethod
@@ -54,7 +56,7 @@ class FeedsConfig(Strict):
             raise ValueError('a cookie is never written here; name its variable: em_cookie = "env:NAME"')
         return value
 
-    @field_validator("gap_s")
+    @field_validator("gap_s", "budget")
     @classmethod
     def _hosts(cls, value: dict[str, float]) -> dict[str, float]:
         wrong = [host for host in value if not _HOST.fullmatch(host)]
@@ -82,6 +84,7 @@ class FeedsConfig(Strict):
             proxy=_value("feeds.proxy", self.proxy, environ),
             cookie=_value("feeds.em_cookie", self.em_cookie, environ),
             paces=paces,
+            budgets={family_of(host): most for host, most in self.budget.items()},
         )
 
 

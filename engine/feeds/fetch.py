@@ -1,6 +1,6 @@
 """Fetching one body from outside: paced, timed, capped, never redirected, and every failure a FeedError with its Fault.
 
-turn of the family ──► circuit (family, host) ──► token bucket ──► GET ──► status ──► bounded body ──► bytes
+turn of the family ──► circuit (family, host) ──► day's budget ──► token bucket ──► GET ──► status ──► bounded body ──► bytes
                                                         └── cut at `total_s`, whatever the server drips
 
 Retries are for broken connections only, with jitter, through stamina; a status is never asked again (data_apis.md, 1.8).
@@ -19,13 +19,16 @@ from functools import lru_cache
 import httpx
 import stamina
 
+from engine.core.units import PPM
 from engine.feeds.answers import fault_of_status, read_bounded
 from engine.feeds.breaker import Circuit, Gate, admit, fail, succeed, trip
+from engine.feeds.budget import NEAR_PPM, Spent
 from engine.feeds.fetch_settings import FetchSettings, proxy_in_use
-from engine.feeds.hosts import COOKIE_DOMAIN, family_of, pace_of
+from engine.feeds.hosts import COOKIE_DOMAIN, budget_of, family_of, pace_of
 from engine.feeds.line import Line
 from engine.feeds.pacing import Bucket, Pace, fresh, reserve
 from engine.feeds.source import Fault, FeedError, Request
+from engine.feeds.tape import Told
 
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 """Without a handler of its own the library's notice of each retry would be printed across the console."""
@@ -53,7 +56,8 @@ class Fetcher:
     """A `Fetch` for the whole process, safe from any thread; one request at a time for each family of hosts.
 
     `resolve` gives the base URL that stands in for a host (tests), or None for the host itself. `monotonic` drives paces and
-    circuits, `sleep` waits for a turn; deadlines always run on the machine's own clock.
+    circuits, `sleep` waits for a turn; deadlines always run on the machine's own clock. `spent` counts against the day's
+    budgets, and `told` hears, once a day for each wall, that one is near its end (FEED_BUDGET_NEAR) and at it (FEED_BUDGET_SPENT).
     """
 
     def __init__(
@@ -63,8 +67,12 @@ class Fetcher:
         resolve: Callable[[str], str | None] = lambda host: None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
+        spent: Spent | None = None,
+        told: Told = lambda code, params: None,
     ) -> None:
         self._settings = settings or FetchSettings()
+        self._spent = spent
+        self._told = told
         self._resolve = resolve
         self._monotonic = monotonic
         self._sleep = sleep
@@ -115,6 +123,8 @@ class Fetcher:
                     if host.wall is wall:
                         host.line.close()
                 wall.turn.release()
+        if self._spent is not None:
+            self._spent.close()
 
     def _host(self, name: str) -> _Host:
         with self._lock:
@@ -143,6 +153,7 @@ class Fetcher:
             raise FeedError(source, Fault.TIMEOUT, f"{host.name}: no turn within {self._settings.turn_s:g} s")
         try:
             self._refuse(source, host)
+            self._spend(source, host)
             wall.bucket, wait = reserve(wall.bucket, wall.pace, self._monotonic(), request.weight)
             if wait:
                 self._sleep(wait)
@@ -179,6 +190,22 @@ class Fetcher:
         if resting is not None:
             left = resting.until - now
             raise FeedError(source, resting.fault or Fault.NETWORK, f"{host.name} rests for {left:.0f} s", retry_after_s=left)
+
+    def _spend(self, source: str, host: _Host) -> None:
+        """Count the request; raises FeedError(THROTTLED) where the day's budget of the wall is used up."""
+        spent = self._spent
+        most = self._settings.budgets.get(host.family, budget_of(host.family))
+        if spent is None:
+            return
+        if most and spent.of(host.family) >= most:
+            detail = f"{host.family}: the budget of {most} requests a day is used up"
+            raise FeedError(source, Fault.THROTTLED, detail, retry_after_s=spent.until_tomorrow_s())
+        count = spent.take(host.family)
+        if not most or count * PPM < most * NEAR_PPM:
+            return
+        code = "FEED_BUDGET_SPENT" if count >= most else "FEED_BUDGET_NEAR"
+        if not spent.heard(host.family, code):
+            self._told(code, (("host", host.family), ("count", str(count)), ("limit", str(most))))
 
     def _probe(self, host: _Host) -> None:
         """Mark the request as the probe, where a rest is over."""

@@ -13,7 +13,10 @@ from engine.feeds.pacing import Pace
 
 @dataclass(frozen=True, slots=True)
 class FetchSettings:
-    """How to fetch. `paces` by family, in place of the built-in ones; `cookie` is a secret and goes to Eastmoney over TLS only."""
+    """How to fetch. `paces` and `budgets` (requests a UTC day, 0 for no limit) by family, in place of the built-in ones.
+
+    `cookie` is a secret and goes to Eastmoney over TLS only.
+    """
 
     connect_s: float = 5.0
     read_s: float = 8.0
@@ -26,6 +29,7 @@ class FetchSettings:
     proxy: str = field(default="", repr=False)
     cookie: str = field(default="", repr=False)
     paces: Mapping[str, Pace] = field(default_factory=dict)
+    budgets: Mapping[str, int] = field(default_factory=dict)
     rest: Rest = field(default_factory=Rest)
 
 

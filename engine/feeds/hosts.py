@@ -42,6 +42,28 @@ def family_of(host: str) -> str:
     return f"{found[1]}.eastmoney.com" if found else host
 
 
+_BUDGETS = {
+    EASTMONEY_LISTS: 10_000,
+    EASTMONEY_BARS: 6_000,
+    "push2delay.eastmoney.com": 2_000,
+    "datacenter-web.eastmoney.com": 2_000,
+    "qt.gtimg.cn": 30_000,
+    "proxy.finance.qq.com": 10_000,
+    "ifzq.gtimg.cn": 10_000,
+    "hq.sinajs.cn": 10_000,
+    "vip.stock.finance.sina.com.cn": 5_000,
+    "query1.finance.yahoo.com": 10_000,
+    "query2.finance.yahoo.com": 10_000,
+}
+"""Requests a UTC day. What a named desk asks at its pace of three seconds in a session of four hours is half of Eastmoney's; a sync
+of all bars of a market goes on at the next vendor when it is used up. Who tells its own limit (Binance) has none of ours."""
+
+
+def budget_of(family: str) -> int:
+    """How many requests a family is sent a day by default; 0 for as many as its pace allows."""
+    return _BUDGETS.get(family, 0)
+
+
 def pace_of(family: str) -> Pace:
     """How fast a family is asked by default."""
     return _PACES.get(family, _ORDINARY)

@@ -71,3 +71,16 @@ def test_only_this_machine_may_stand_in(tmp_path: Path) -> None:
     done = run(tmp_path / "home", "--feeds", KANPAN_FEED_HOSTS="http://192.0.2.1:80")
     assert done.returncode == 2
     assert done.stderr.startswith("kanpan: environment KANPAN_FEED_HOSTS: ")
+
+
+def test_it_says_how_many_requests_of_the_day_are_left(server: FeedServer, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "feeds").mkdir(parents=True)
+    used = {"day": datetime.now(UTC).date().isoformat(), "requests": {"push2.eastmoney.com": 10_000, "qt.gtimg.cn": 41}, "told": []}
+    (home / "feeds" / "requests.json").write_text(json.dumps(used))
+    code, lines = doctor(home, "--feeds", KANPAN_FEED_HOSTS=server.base_url)
+    assert code == 1 and "used up" in lines["feed eastmoney"]["detail"]
+    assert lines["budget qt.gtimg.cn"]["detail"] == "42 requests today of 30,000 (UTC)"
+    spent = lines["budget push2.eastmoney.com"]
+    assert not spent["ok"] and "10,000" in spent["detail"] and "[feeds.budget]" in spent["mend"]
+    assert server.asked("push2.eastmoney.com") == []
