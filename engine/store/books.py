@@ -14,14 +14,12 @@ from engine.core.errors import LedgerError
 from engine.core.ids import content_hash
 from engine.core.journal import (
     Adjusted,
-    AlertRaised,
     ConfigRecorded,
     CycleState,
     DecisionsMade,
     ModelAsked,
     ModelReplied,
     Noted,
-    Severity,
     SnapshotFrozen,
     TradingState,
     VerdictsGiven,
@@ -30,7 +28,7 @@ from engine.core.order import Fill, OrderStatus, Side
 from engine.core.person import CommandQueued, ConfirmAsked, OrderAnswered
 from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.store import views
-from engine.store.built import cycle_of, fill_of, funding_of, liquidation_of, order_of
+from engine.store.built import alert_of, cycle_of, fill_of, funding_of, liquidation_of, lot_of, order_of
 from engine.store.codec import decode, stamp
 from engine.store.retention import old_texts
 from engine.store.schema import TABLES
@@ -40,8 +38,6 @@ from engine.store.views import (
     CycleHistory,
     DeskBook,
     EquityMark,
-    FundingBook,
-    LiquidationBook,
     ModelCall,
     ModelCost,
     OrderBook,
@@ -104,13 +100,8 @@ class Books:
     def positions(self, desk: str) -> dict[str, Position]:
         """Holdings by symbol, lots in the order they were booked (oldest first), at the last recorded mark (0 = never marked)."""
         lots: dict[str, list[Lot]] = {}
-        for instrument, lot_id, quantity, cost, bought, sellable in self._all(
-            "SELECT instrument, lot_id, quantity, cost, bought_on, sellable_on FROM lots WHERE desk = ? "
-            "ORDER BY instrument, seq, n",
-            desk,
-        ):
-            lot = Lot(lot_id, quantity, cost, date.fromisoformat(bought), date.fromisoformat(sellable))
-            lots.setdefault(instrument, []).append(lot)
+        for row in self._select("lots", "desk = ? ORDER BY instrument, seq, n", desk):
+            lots.setdefault(row[2], []).append(lot_of(row))
         marks = dict(self._all("SELECT instrument, price FROM marks WHERE desk = ?", desk))
         return {name: Position(name, tuple(held), marks.get(name, 0)) for name, held in lots.items()}
 
@@ -119,7 +110,7 @@ class Books:
         rows = self._all("SELECT instrument, quantity, entry, margin FROM perps WHERE desk = ? ORDER BY instrument", desk)
         return {row[0]: PerpPosition(*row) for row in rows}
 
-    def fundings(self, desk: str, *, limit: int = 500) -> tuple[FundingBook, ...]:
+    def fundings(self, desk: str, *, limit: int = 500) -> tuple[views.FundingBook, ...]:
         """The last fundings settled."""
         return tuple(map(funding_of, self._select("fundings", "desk = ? ORDER BY seq DESC LIMIT ?", desk, _bounded(limit))))
 
@@ -128,7 +119,7 @@ class Books:
         rows = self._all("SELECT instrument, max(at) FROM fundings WHERE desk = ? GROUP BY instrument", desk)
         return {instrument: _at(at) for instrument, at in rows}
 
-    def liquidations(self, desk: str, *, limit: int = 500) -> tuple[LiquidationBook, ...]:
+    def liquidations(self, desk: str, *, limit: int = 500) -> tuple[views.LiquidationBook, ...]:
         """The last liquidations."""
         rows = self._select("liquidations", "desk = ? ORDER BY seq DESC LIMIT ?", desk, _bounded(limit))
         return tuple(map(liquidation_of, rows))
@@ -154,6 +145,10 @@ class Books:
         query = "SELECT j.seq, j.at, j.kind, j.payload FROM adjustments a JOIN journal j USING (seq) WHERE a.desk = ?"
         found = (entry.record for entry in self._entries(f"{query} ORDER BY a.seq", desk))
         return tuple(record for record in found if isinstance(record, Adjusted))
+
+    def fees_in_coin(self, desk: str) -> dict[str, int]:
+        """What the desk paid in the coins it bought, by instrument, in quantity units."""
+        return dict(self._all("SELECT instrument, SUM(base) FROM fills WHERE desk = ? AND base <> 0 GROUP BY instrument", desk))
 
     # Orders --------------------------------------------------------------------------------------------------------------------
 
@@ -378,12 +373,7 @@ class Books:
         return tuple(record for record in found if isinstance(record, cls))
 
     def _alerts(self, tail: str, values: Sequence[Any]) -> tuple[AlertBook, ...]:
-        found = []
-        for r in self._select("alerts", tail, *values):
-            params = tuple((name, value) for name, value in json.loads(r[4]))
-            alert = AlertRaised(r[0], r[1], Severity(r[2]), r[3], params, r[5])
-            found.append(AlertBook(alert, _at(r[6]), r[7], r[8], bool(r[9]), r[10]))
-        return tuple(found)
+        return tuple(map(alert_of, self._select("alerts", tail, *values)))
 
 
 def _of(desk: str) -> tuple[str, tuple[str, ...]]:

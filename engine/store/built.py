@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from typing import Any
 
-from engine.core.journal import CycleState
+from engine.core.account import Lot
+from engine.core.journal import AlertRaised, CycleState, Severity
 from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
-from engine.store.views import CycleBook, FundingBook, LiquidationBook, OrderBook
+from engine.store.views import AlertBook, CycleBook, FundingBook, LiquidationBook, OrderBook
 
 _at = datetime.fromisoformat
+
+
+def lot_of(r: Any) -> Lot:
+    """A row of `lots`."""
+    return Lot(r[1], r[3], r[4], date.fromisoformat(r[5]), date.fromisoformat(r[6]))
 
 
 def order_of(r: Any) -> OrderBook:
@@ -45,3 +52,10 @@ def funding_of(r: Any) -> FundingBook:
 def liquidation_of(r: Any) -> LiquidationBook:
     """A row of `liquidations`."""
     return LiquidationBook(r[0], r[1], r[2], _at(r[3]), r[4], date.fromisoformat(r[5]), *r[6:11])
+
+
+def alert_of(r: Any) -> AlertBook:
+    """A row of `alerts`."""
+    params = tuple((name, value) for name, value in json.loads(r[4]))
+    alert = AlertRaised(r[0], r[1], Severity(r[2]), r[3], params, r[5])
+    return AlertBook(alert, _at(r[6]), r[7], r[8], bool(r[9]), r[10])
