@@ -25,10 +25,13 @@ LIQUIDATED = "LIQUIDATED"
 
 
 def held_at(book: Book, instrument: str, at: datetime) -> int:
-    """The signed quantity held just before `at`: what is held now less what was traded since."""
+    """The signed quantity held at `at`: what is held now less what was traded since.
+
+    A trade at that very instant counts: the fills of a bar carry the instant at which it ended.
+    """
     position = book.account.perps.get(instrument)
     now = position.quantity if position is not None else 0
-    return now - sum(signed for when, signed in book.trades.get(instrument, ()) if when >= at)
+    return now - sum(signed for when, signed in book.trades.get(instrument, ()) if when > at)
 
 
 def funding_settled(

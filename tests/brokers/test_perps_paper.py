@@ -182,6 +182,14 @@ def test_what_was_opened_after_the_settlement_pays_nothing_and_what_was_closed_a
     assert left.account.cash == e8("99994")
 
 
+def test_a_bar_that_ends_at_the_settlement_traded_before_it() -> None:
+    bench = Bench()
+    bench.send(order("o", LONG, "1", "60000", at(7)))
+    bench.bar(("59000", "60000", "59000", "60000"), at(7), at(8))
+    (record,) = bench.take(bench.broker.settle([funding("0.0001", at(8), "60000")]))
+    assert isinstance(record, FundingSettled) and Posting("cash", -e8("6")) in record.postings
+
+
 def test_nothing_held_settles_nothing() -> None:
     bench = Bench()
     assert bench.take(bench.broker.settle([funding("0.0001", at(8), "60000")])) == ()
