@@ -9,6 +9,7 @@ from engine.core.journal import Filled, OrderCreated
 from engine.core.person import ConfirmAsked
 from engine.core.units import UNITS, plain
 from engine.proposals import proposal_row
+from engine.reports.fees import fees_told
 from engine.rows import filled_row, order_row
 from engine.state import OrderRow
 
@@ -19,7 +20,7 @@ class OrdersTopic:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._orders: dict[str, OrderRow] = {}
-        self._filled: dict[str, tuple[int, int, int]] = {}
+        self._filled: dict[str, tuple[int, int, int, int]] = {}
 
     def created(self, face: DeskFace, record: OrderCreated) -> None:
         """An order exists."""
@@ -64,12 +65,14 @@ class OrdersTopic:
     def filled(self, face: DeskFace, record: Filled) -> None:
         """An execution: the order's row counts all of them so far."""
         fill, units = record.fill, UNITS[face.market]
-        quantity, notional, fees = self._filled.get(fill.order_id, (0, 0, 0))
-        quantity, notional, fees = quantity + fill.quantity, notional + fill.notional, fees + fill.fees.total
-        self._filled[fill.order_id] = quantity, notional, fees
+        quantity, notional, fees, coins = self._filled.get(fill.order_id, (0, 0, 0, 0))
+        quantity, notional = quantity + fill.quantity, notional + fill.notional
+        fees, coins = fees + fill.fees.total, coins + fill.fees.base
+        self._filled[fill.order_id] = quantity, notional, fees, coins
         row = self._orders.get(fill.order_id)
         if row is not None:
-            row = filled_row(row, record.status.value, quantity, notional, fees, units)
+            paid = fees_told(fees, coins, fill.instrument, units)
+            row = filled_row(row, record.status.value, quantity, notional, paid, units)
             self._orders[fill.order_id] = row
             self._board.state.orders.put([(fill.order_id, row)])
         self._board.event(
@@ -80,7 +83,7 @@ class OrdersTopic:
             ("side", fill.side.value),
             ("quantity", plain(fill.quantity, units.quantity, places=0)),
             ("price", plain(fill.price, units.price)),
-            ("fees", plain(fill.fees.total, units.money)),
+            ("fees", fees_told(fill.fees.total, fill.fees.base, fill.instrument, units)),
             at=fill.at,
         )
         self._board.state.edge("order")

@@ -91,14 +91,14 @@ def order_row(order: Order, name: str, units: Units) -> OrderRow:
     )
 
 
-def filled_row(row: OrderRow, status: str, quantity: int, notional: int, fees: int, units: Units) -> OrderRow:
-    """The row after its fills so far: totals in quantity and money units."""
+def filled_row(row: OrderRow, status: str, quantity: int, notional: int, fees: str, units: Units) -> OrderRow:
+    """The row after its fills so far: totals in quantity and money units, fees as people read them."""
     return replace(
         row,
         status=status,
         filled=plain(quantity, units.quantity, places=0),
         average=_average(notional, quantity, units),
-        fees=plain(fees, units.money),
+        fees=fees,
     )
 
 

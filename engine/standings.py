@@ -112,6 +112,7 @@ def league_row(table: League, row: Entrant) -> LeagueRow:
         against_hold=_estimate(row.against_hold, _BASIS),
         equity=row.equity,
         fees=row.fees,
+        fees_in_coin=row.fees_in_coin,
         currency=row.currency,
         model_cost=" ".join(f"{amount.normalize():f} {currency}" for currency, amount in row.costs),
         forecasts=found.n if found else 0,

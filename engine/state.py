@@ -340,6 +340,7 @@ class LeagueRow:
     notes: tuple[tuple[str, int], ...]
     growth: tuple[float, ...]
     compared: int
+    fees_in_coin: str = ""
 
 
 class Demand:

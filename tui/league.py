@@ -70,7 +70,7 @@ def lines(found: League) -> list[Json]:
                 "hit rate": f"{confidence['hit_rate'] * 100:.0f}% of {confidence['forecasts']}" if confidence else "",
                 "stated": f"{confidence['stated'] * 100:.0f}%" if confidence else "",
                 "brier": f"{confidence['brier']:.3f}" if confidence else "",
-                "fees": f"{row['fees']} {row['currency']}" if row["fees"] is not None else "",
+                "fees": ", ".join(filter(None, (f"{row['fees']} {row['currency']}" if row["fees"] else "", row["fees_in_coin"]))),
                 "models cost": " ".join(f"{amount} {currency}" for currency, amount in row["model_cost"].items()) or _free(row),
             }
         )

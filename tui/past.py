@@ -24,6 +24,7 @@ from engine.replay import Replay
 from engine.reports.record import order_record, units_of
 from engine.rerun import rerun_inputs
 from engine.store import Books, ModelCall, books
+from tui.fees import with_fees_told
 from tui.table import document, table
 from tui.verbs import book_of, find_cycle, print_line
 
@@ -215,7 +216,7 @@ def _why(arguments: argparse.Namespace, settings: Settings) -> int:
         sys.stdout.write("\n" + document(head))
         for part in ("verdicts", "orders"):
             if link[part]:
-                sys.stdout.write(f"{part}\n" + table(link[part]))
+                sys.stdout.write(f"{part}\n" + table(with_fees_told(link[part])))
     return 0
 
 
@@ -254,7 +255,9 @@ def _chain(view: Books, desk: str, symbol: str, limit: int) -> list[Json]:
                     for one in (ruled.verdicts if ruled else ())
                     if one.instrument == symbol
                 ],
-                "orders": [order_record(item, units) for item in view.orders_of(cycle.cycle_id) if item.order.instrument == symbol],
+                "orders": [
+                    order_record(view, item, units) for item in view.orders_of(cycle.cycle_id) if item.order.instrument == symbol
+                ],
             }
         )
         if len(links) >= limit:

@@ -30,6 +30,7 @@ from engine.reports import (
 from engine.reports.record import cost_told, units_of
 from engine.store import Books, Ledger, books
 from engine.store.connect import prepare_home
+from tui.fees import with_fees_told
 from tui.table import document, table
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _list(command: str, arguments: argparse.Namespace, settings: Settings) -> in
             {**cycle_line(item), "model_cost": cost_told(view.model_calls(item.cycle_id))}
             for item in view.cycles(desk, limit=limit)
         ],
-        "orders": lambda view: [order_record(item, units_of(view, desk)) for item in view.orders(desk, limit=limit)],
+        "orders": lambda view: [order_record(view, item, units_of(view, desk)) for item in view.orders(desk, limit=limit)],
         "fills": lambda view: [fill_record(item, units_of(view, desk)) for item in view.fills(desk, limit=limit)],
         "positions": lambda view: position_records(view, desk),
         "account": lambda view: account_record(view, desk),
@@ -166,7 +167,7 @@ def _list(command: str, arguments: argparse.Namespace, settings: Settings) -> in
         positions = found.pop("positions")
         sys.stdout.write(document(found) + table(positions))
     else:
-        sys.stdout.write(table(found))
+        sys.stdout.write(table(with_fees_told(found)))
     return 0
 
 
@@ -210,7 +211,7 @@ def print_cycle(record: Json, *, as_json: bool) -> None:
                 write(f"\n--- {name} ---\n{text}\n")
     for part in ("decisions", "rejected", "verdicts", "orders", "steps"):
         if record[part]:
-            write(f"\n{part}\n" + table(record[part]))
+            write(f"\n{part}\n" + table(with_fees_told(record[part])))
     account = dict(record["account"])
     positions = account.pop("positions")
     write("\naccount\n" + document(account) + (table(positions) if positions else ""))

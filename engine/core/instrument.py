@@ -32,6 +32,12 @@ class Board(StrEnum):
     PERP = "perp"
 
 
+def coin_of(symbol: str, currency: str) -> str:
+    """What a pair of coins trades, by its symbol: BTC for `BTCUSDT.BINANCE` in USDT; the code itself where it is no such pair."""
+    code = symbol.rpartition(".")[0] or symbol
+    return code.removesuffix(currency) or code
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """One tradable thing, as known at a moment.

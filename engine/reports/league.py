@@ -26,6 +26,7 @@ from engine.core.journal import CycleState
 from engine.core.units import PPM, UNITS, Market, plain
 from engine.cycle.budget import FREE
 from engine.cycle.steps import OWN_TRIGGERS
+from engine.reports.fees import coins_told
 from engine.reports.statistics import Calibration, Forecast, Interval, calibration, daily_returns, interval, paired, sharpe_interval
 from engine.store import Books, CycleBook
 from engine.store.snapshot import kept, read
@@ -49,7 +50,7 @@ class Entrant:
 
     `costs` are decimal amounts by currency, `unpriced` counts calls whose cost nobody knows. `notes` are codes with a figure.
     `growth` is what one became, by session, beginning with the 1; `sharpe` is a year's. `equity` at the last close and `fees` paid
-    are decimal strings in `currency`, '' for the market.
+    are decimal strings in `currency`, '' for the market; `fees_in_coin` is what an exchange took in the coins that were bought.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Entrant:
     equity: str = ""
     fees: str = ""
     currency: str = ""
+    fees_in_coin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ def _entrant(
         equity=plain(closes[-1] if closes else account.initial_cash, money),
         fees=plain(account.fees, money),
         currency=account.currency,
+        fees_in_coin=coins_told(books.fees_in_coin(name), UNITS[_traded(books, desk)]),
     )
 
 

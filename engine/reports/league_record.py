@@ -36,6 +36,7 @@ def entrant_record(row: Entrant) -> Json:
         "sharpe": _ratio(row.sharpe),
         "equity": row.equity or None,
         "fees": row.fees or None,
+        "fees_in_coin": row.fees_in_coin or None,
         "currency": row.currency or None,
         "against_desk": _interval(row.against_desk),
         "against_hold": _interval(row.against_hold),

@@ -12,6 +12,7 @@ from typing import Any
 from engine.core.order import Fill
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, Units, from_units, plain
+from engine.reports.fees import coins_told, fee_fields
 from engine.reports.verdicts import seen_and_limit
 from engine.store import AlertBook, Books, CycleBook, ModelCall, OrderBook
 from engine.store.views import ModelCost
@@ -100,7 +101,7 @@ def cycle_record(books: Books, cycle_id: str, *, texts: bool) -> Json | None:
         }
         for verdict in (ruled.verdicts if ruled else ())
     ]
-    record["orders"] = [order_record(item, units) for item in books.orders_of(cycle_id)]
+    record["orders"] = [order_record(books, item, units) for item in books.orders_of(cycle_id)]
     record["account"] = account_record(books, cycle.desk)
     record["steps"] = [{"state": step.state.value, "at": step.at.isoformat(), "reason": step.reason} for step in history.steps]
     return record
@@ -129,8 +130,8 @@ def _model(books: Books, call: ModelCall, *, texts: bool) -> Json:
     return record
 
 
-def order_record(item: OrderBook, units: Units) -> Json:
-    """One order with how far it got."""
+def order_record(books: Books, item: OrderBook, units: Units) -> Json:
+    """One order with how far it got; `fees` are those in money, the two `fee_` keys those taken in coin."""
     order = item.order
     average = item.notional * units.price * units.quantity // (item.filled * units.money) if item.filled else 0
     return {
@@ -145,9 +146,15 @@ def order_record(item: OrderBook, units: Units) -> Json:
         "filled": plain(item.filled, units.quantity, places=0),
         "avg_price": plain(average, units.price) if item.filled else None,
         "fees": plain(item.fees, units.money),
+        **fee_fields(_in_coin(books, item), order.instrument, units),
         "reject_code": item.code or None,
         "created_at": order.created_at.isoformat(),
     }
+
+
+def _in_coin(books: Books, item: OrderBook) -> int:
+    """What of the fees was taken in the coin that was bought, in quantity units; only a filled order without other fees has any."""
+    return sum(fill.fees.base for fill in books.fills_of(item.order.order_id)) if item.filled and not item.fees else 0
 
 
 def fill_record(fill: Fill, units: Units) -> Json:
@@ -161,6 +168,7 @@ def fill_record(fill: Fill, units: Units) -> Json:
         "price": plain(fill.price, units.price),
         "amount": plain(fill.notional, units.money),
         "fees": plain(fill.fees.total, units.money),
+        **fee_fields(fill.fees.base, fill.instrument, units),
         "at": fill.at.isoformat(),
         "source": fill.source,
     }
@@ -206,6 +214,7 @@ def account_record(books: Books, desk: str) -> Json:
         "unrealized_pnl": plain(value - cost, units.money),
         "income": plain(account.flows, units.money),
         "fees": plain(account.fees, units.money),
+        "fees_in_coin": coins_told(books.fees_in_coin(desk), units),
         "model_cost": cost_told(books.model_costs(desk)),
         "positions": position_records(books, desk),
     }

@@ -63,7 +63,7 @@ def standing(row: LeagueRow, face: Face) -> list[Block]:
         ("against_hold", _told(points_of(row.against_hold), face)),
         ("against_desk", _told(points_of(row.against_desk), face)),
         ("equity", f"{money(row.equity)} {row.currency}" if row.equity else ""),
-        ("fees", f"{money(row.fees)} {row.currency}" if row.fees else ""),
+        ("fees", ", ".join(filter(None, (f"{money(row.fees)} {row.currency}" if row.fees else "", row.fees_in_coin)))),
         ("model_cost", row.model_cost),
         ("cycles", str(row.cycles or "")),
         ("sessions", str(row.sessions)),

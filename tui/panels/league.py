@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.state import Estimate, LeagueRow, TopicView
 from tui.charts.spark import spark
 from tui.face import Face
-from tui.format import fit, money, percent
+from tui.format import fit, money, percent, sign_of
 from tui.widgets.line_table import Column, LineTable
 from tui.widgets.painted import Row, Span
 
@@ -41,6 +41,11 @@ def tells(found: Estimate | None) -> bool:
 def hits_of(row: LeagueRow) -> str:
     """How many forecasts came true: `62%/84`."""
     return f"{round(row.hits_ppm / 10_000)}%/{row.forecasts}" if row.forecasts else ""
+
+
+def fees_of(row: LeagueRow) -> str:
+    """What was paid, in coin where the exchange took it so."""
+    return row.fees_in_coin if row.fees_in_coin and not sign_of(row.fees) else money(row.fees)
 
 
 def who_of(row: LeagueRow, face: Face, *, several: bool) -> str:
@@ -154,7 +159,7 @@ class LeaguePanel(LineTable[LeagueRow]):
             Column("cycles", 7, lambda row, face: (str(row.cycles or ""), "text"), "right", lambda row: row.cycles, rank=1),
             Column("sessions", 7, lambda row, face: (str(row.sessions), "text"), "right", lambda row: row.sessions, rank=2),
             Column("equity", 14, lambda row, face: (money(row.equity), "text"), "right", rank=5),
-            Column("paid", 10, lambda row, face: (money(row.fees), "dim"), "right", rank=4),
+            Column("paid", 10, lambda row, face: (fees_of(row), "dim"), "right", rank=4, most=24, snug=True),
             Column("model_cost", 11, lambda row, face: (row.model_cost, "dim"), "right", rank=6),
             Column("hits", 9, lambda row, face: (hits_of(row), "dim"), "right", lambda row: row.hits_ppm, rank=7),
             Column("curve", 9, self._curve, "left", most=80),

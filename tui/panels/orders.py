@@ -43,7 +43,7 @@ COLUMNS: tuple[Column[OrderRow], ...] = (
     Column("filled", 6, lambda row, face: (trimmed(row.filled), "text"), "right", rank=3, most=12),
     Column("average", 9, _average, "right", rank=5),
     Column("name", 8, lambda row, face: (row.name, "text"), "left", lambda row: row.name, rank=2, most=16),
-    Column("fees", 8, lambda row, face: (row.fees, "dim"), "right", rank=6),
+    Column("fees", 8, lambda row, face: (row.fees, "dim"), "right", rank=6, most=20, snug=True),
     Column("reason", 10, lambda row, face: (face.words.get("reason", row.code), "warning"), "left", rank=4, most=28),
 )
 
