@@ -108,7 +108,7 @@ def _cut(text: str, other: str) -> str:
 def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
     from engine.building import build_named_model
     from engine.cycle.asking import heard
-    from engine.cycle.deciding import Abstained, conclude, questions, reader, showing
+    from engine.cycle.deciding import Abstained, conclude, questions, reader, showing, weights_of
     from engine.llm import Deaf, PromptLibrary, ask_side_by_side
     from engine.risk import judge
 
@@ -126,8 +126,9 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
         basis = (mandate, inputs.snapshot, inputs.seen, inputs.standing.account)
         shown = showing(*basis)
         asked = questions(*basis, PromptLibrary(settings.home / "prompts").template, shown)
+        read = reader(inputs.offered, weights_of(mandate))
         answers = ask_side_by_side(
-            models, asked, reader(inputs.offered), deadline_s=mandate.deadline_s, listener=Deaf(), cancelled=threading.Event()
+            models, asked, read, deadline_s=mandate.deadline_s, listener=Deaf(), cancelled=threading.Event()
         )
     finally:
         for closer in closers:

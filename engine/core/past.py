@@ -10,16 +10,33 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from engine.core.ids import order_id
-from engine.core.journal import Adjusted, DecisionsMade, DeskOpened, Filled, LotChange, Marked, Noted, OrderCreated, Record
+from engine.core.journal import (
+    Adjusted,
+    DecisionsMade,
+    DeskOpened,
+    Filled,
+    FundingSettled,
+    Liquidated,
+    LotChange,
+    Marked,
+    Noted,
+    OrderCreated,
+    PerpChange,
+    Posting,
+    Record,
+)
 from engine.core.order import Side
 from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.core.units import UNITS, Market
 
 HIGH_WATER = "HIGH_WATER"
-"""The code under which a new high of a holding is noted; parameters `instrument` and `price` (price units)."""
+"""The code under which a new best price of a holding is noted; parameters `instrument` and `price` (price units)."""
+MARGIN_LOT = "margin"
+"""What the one lot of a perpetual is named by: its quantity, whichever way it goes."""
 MINUTE = timedelta(minutes=1)
 HEARD = (
     *("DeskOpened", "DecisionsMade", "StrategyProposed", "StrategyJudged", "OrderCreated", "Filled", "Adjusted", "Marked", "Noted"),
+    *("FundingSettled", "Liquidated"),
 )
 """The kinds of record that `Past.after` listens to; every other leaves it as it is."""
 _E8 = 10**8
@@ -30,7 +47,8 @@ class Holding:
     """A name since its position was opened. Prices in price units (0 = none), `result` and `paid` in money units.
 
     `high` is the highest price known since; `stop` and `target` are those of the last decision that bought; `result` is what sales
-    have realised so far less every fee since the opening.
+    have realised so far less every fee since the opening, with the funding of a perpetual. A short one (`way` -1) is guarded by
+    `low`, the lowest price known since, with a stop above it and a target below.
     """
 
     opened_on: date
@@ -40,10 +58,12 @@ class Holding:
     stop: int
     target: int
     result: int
+    way: int = 1
+    low: int = 0
 
     @property
     def quantity(self) -> int:
-        """What is held, in quantity units."""
+        """What is held, in quantity units, long or short."""
         return sum(self.lots.values())
 
 
@@ -94,6 +114,12 @@ class Past:
                 return self._ordered(record)
             case Filled() if record.fill.desk == self.desk:
                 return self._filled(record)
+            case FundingSettled(desk=self.desk) if record.instrument in self.holdings:
+                return self._funded(record)
+            case Liquidated(desk=self.desk) if record.instrument in self.holdings:
+                held = self.holdings[record.instrument]
+                gone = replace(held, lots={}, result=held.result - sum(p.amount for p in record.postings if _is_result(p)))
+                return self._with(record.instrument, gone, record.trading_day)
             case Adjusted(desk=self.desk) if record.instrument in self.holdings:
                 return self._adjusted(record)
             case Adjusted(desk=self.desk) if record.lots:
@@ -112,8 +138,9 @@ class Past:
             return self  # in place of one that a person amended and that never left: it is counted already
         recent = tuple(at for at in self.ordered_at if at > order.created_at - MINUTE)
         past = replace(self, ordered_at=(*recent, order.created_at))
-        if order.side is Side.SELL:
-            return past
+        covering = order.instrument in self.holdings and self.holdings[order.instrument].way < 0
+        if not record.reserved and (order.side is Side.SELL or covering):
+            return past  # what opens a position holds cash back for it
         before = past.entries if past.entries_on == order.trading_day else 0
         return replace(past, entries_on=order.trading_day, entries=before + 1)
 
@@ -121,21 +148,28 @@ class Past:
         fill = record.fill
         name, gain = fill.instrument, -sum(item.amount for item in record.postings if item.account.startswith("realized:"))
         held = self.holdings.get(name)
+        buying = 1 if fill.side is Side.BUY else -1
         if held is None:
-            held = Holding(fill.trading_day, fill.at, {}, 0, 0, 0, 0)
+            held = Holding(fill.trading_day, fill.at, {}, 0, 0, 0, 0, buying if record.perps else 1)
         stop, target = held.stop, held.target
-        if fill.side is Side.BUY and name in self.wanted:
-            # A stop above the price paid, or a target below it, would leave at once what was just entered: it is none.
-            below, above = self.wanted[name]
-            stop, target = below if below < fill.price else stop, above if above > fill.price else target
+        if buying == held.way and name in self.wanted:
+            # A stop beyond the price paid, or a target short of it, would leave at once what was just entered: it is none.
+            loss, gains = self.wanted[name]
+            stop = loss if not loss or held.way * (fill.price - loss) > 0 else stop
+            target = gains if gains and held.way * (gains - fill.price) > 0 else target
         held = replace(
             held,
-            lots=changed(held.lots, record.lots),
+            lots=_margined(record.perps) if record.perps else changed(held.lots, record.lots),
             high=max(held.high, fill.price),
+            low=min(held.low or fill.price, fill.price) if record.perps else held.low,
             stop=stop,
             target=target,
             result=held.result + gain - fill.fees.total,
         )
+        return self._with(name, held, fill.trading_day)
+
+    def _with(self, name: str, held: Holding, day: date) -> Past:
+        """The past with a holding as it now stands; one of which nothing is left was a trade that gained or lost."""
         if held.quantity:
             return replace(self, holdings={**self.holdings, name: held})
         left = {symbol: item for symbol, item in self.holdings.items() if symbol != name}
@@ -143,10 +177,15 @@ class Past:
         return replace(
             self,
             holdings=left,
-            exited_on={**self.exited_on, name: fill.trading_day},
+            exited_on={**self.exited_on, name: day},
             losing_streak=self.losing_streak + 1 if lost else 0,
-            lost_on=fill.trading_day if lost else self.lost_on,
+            lost_on=day if lost else self.lost_on,
         )
+
+    def _funded(self, record: FundingSettled) -> Past:
+        held = self.holdings[record.instrument]
+        paid = sum(posting.amount for posting in record.postings if posting.account.startswith("funding:"))
+        return replace(self, holdings={**self.holdings, record.instrument: replace(held, result=held.result - paid)})
 
     def _adjusted(self, record: Adjusted) -> Past:
         """A distribution lowers the price by itself; the prices that guard the holding go down with it."""
@@ -178,17 +217,26 @@ class Past:
         return replace(past, last_close=record.equity)
 
     def _seen(self, prices: Mapping[str, int]) -> Past:
-        higher = {name: held for name, held in self.holdings.items() if prices.get(name, 0) > held.high}
-        if not higher:
-            return self
-        raised = {name: replace(held, high=prices[name]) for name, held in higher.items()}
-        return replace(self, holdings={**self.holdings, **raised})
+        higher = {name: replace(held, high=prices[name]) for name, held in self.holdings.items() if prices.get(name, 0) > held.high}
+        lower = {
+            name: replace(held, low=prices[name]) for name, held in self.holdings.items() if 0 < prices.get(name, 0) < held.low
+        }
+        return replace(self, holdings={**self.holdings, **higher, **lower}) if higher or lower else self
 
 
 def week_of(day: date) -> tuple[int, int]:
     """The ISO year and week of a day."""
     year, week, _ = day.isocalendar()
     return year, week
+
+
+def _is_result(posting: Posting) -> bool:
+    return posting.account.startswith(("realized:", "fees:"))
+
+
+def _margined(changes: tuple[PerpChange, ...]) -> dict[str, int]:
+    """The lots of a perpetual after a record's change: one, or none once it is closed."""
+    return {f"{MARGIN_LOT}:{change.instrument}": abs(change.quantity) for change in changes if change.quantity}
 
 
 def changed(lots: Mapping[str, int], changes: tuple[LotChange, ...]) -> dict[str, int]:

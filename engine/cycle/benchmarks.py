@@ -11,7 +11,7 @@ from engine.cycle.schedule import slots
 from engine.cycle.steps import Seen, held_weights
 from engine.exchange import calendar
 from engine.store.snapshot import Snapshot
-from engine.strategies import buy_and_hold, equal_weight, leaving_ppm, momentum, random_names
+from engine.strategies import buy_and_hold, equal_weight, leaving_ppm, momentum, random_names, trend
 
 SESSIONS_A_YEAR = {Market.ASHARE: 252, Market.US: 252, Market.CRYPTO: 365}
 
@@ -26,6 +26,9 @@ def benchmark(mandate: Mandate, cycle_id: str, snapshot: Snapshot, seen: Seen, a
         case "momentum":
             returns = {symbol: figures.return_20 for symbol, figures in seen.features.items()}
             return momentum(seen.candidates, held, returns, gross_ppm=gross)
+        case "trend":
+            returns = {symbol: figures.return_20 for symbol, figures in seen.features.items()}
+            return trend(seen.candidates, held, returns, gross_ppm=gross)
         case "random":
             a_day = len(slots(mandate.schedule, calendar(mandate.market), snapshot.trading_day)) or 1
             leaving = leaving_ppm(mandate.baseline_turnover_ppm, gross, SESSIONS_A_YEAR[mandate.market] * a_day)

@@ -27,16 +27,18 @@ from engine.cycle.reusing import Basis, answered_before, basis_now, basis_then, 
 from engine.cycle.steps import OWN_TRIGGERS, Seen, instruments_in, offered_in, own_decisions, prompt_context
 from engine.llm import (
     CHANNEL_ID,
+    OUTRIGHT,
     SCHEMA_ID,
     Judged,
     Parsed,
     Prompt,
+    Range,
     TemplateOf,
     builtin,
     check_evidence,
     figures_of,
-    parse_reply,
     parse_views,
+    parse_within,
     render,
 )
 from engine.llm.rule_form import parse_strategy
@@ -44,10 +46,10 @@ from engine.llm.rule_schema import RULES_ID
 from engine.store.snapshot import Snapshot
 from engine.strategies import Opinion, agree
 
-READERS: Mapping[str, Callable[[str, Mapping[str, Instrument]], Judged]] = {
-    SCHEMA_ID: lambda text, offered: parse_reply(text, offered, max_weight_ppm=PPM),
-    CHANNEL_ID: parse_views,
-    RULES_ID: parse_strategy,
+READERS: Mapping[str, Callable[[str, Mapping[str, Instrument], Range], Judged]] = {
+    SCHEMA_ID: parse_within,
+    CHANNEL_ID: lambda text, offered, weights: parse_views(text, offered),
+    RULES_ID: lambda text, offered, weights: parse_strategy(text, offered),
 }
 """What reads a reply, by the form its prompt asked for."""
 
@@ -142,7 +144,7 @@ def decide(
         return _by_rules(mandate, equipment, cycle_id, snapshot, seen, account, past)
     shown = showing(mandate, snapshot, seen, account)
     asked = questions(mandate, snapshot, seen, account, equipment.template, shown)
-    read = reader(offered_in(snapshot, seen))
+    read = reader(offered_in(snapshot, seen), weights_of(mandate))
     chosen = routed(mandate.route, urgency(mandate.route, snapshot, seen, account), equipment.models)
     panel = afford(mandate, replace(equipment, models=chosen), cycle_id, snapshot.as_of, asked)
     if trigger == "schedule" and mandate.reuse.ttl_s:
@@ -192,9 +194,18 @@ def _somebody(replies: Sequence[Heard]) -> None:
         raise Abstained("; ".join(dict.fromkeys(f"{reply.model}: {reply.outcome}" for reply in replies)))
 
 
-def reader(offered: Mapping[str, Instrument]) -> Callable[[str, str], Judged]:
+def reader(offered: Mapping[str, Instrument], weights: Range = OUTRIGHT) -> Callable[[str, str], Judged]:
     """What says, of a prompt's form and a reply's text, what the reply comes to."""
-    return lambda form, text: READERS[form](text, offered)
+    return lambda form, text: READERS[form](text, offered, weights)
+
+
+def weights_of(mandate: Mandate) -> Range:
+    """Which weights a model may name: what the desk's leverage carries, below zero only where it may be short."""
+    terms = mandate.perps
+    if terms is None:
+        return OUTRIGHT
+    most = terms.leverage * PPM
+    return Range(most, most if terms.shorts else 0, margined=True)
 
 
 def _agreed(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard]) -> Made:
@@ -205,7 +216,7 @@ def _agreed(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, 
     for reply in replies:
         if not reply.spoke:
             continue
-        parsed = reply.judged if isinstance(reply.judged, Parsed) else parse_reply(reply.text, offered, max_weight_ppm=PPM)
+        parsed = reply.judged if isinstance(reply.judged, Parsed) else parse_within(reply.text, offered, weights_of(mandate))
         rejected += parsed.rejected
         checked = [
             replace(one, unverified=check_evidence(one, figures, price_scale=listed[one.instrument].units.price).unborne)

@@ -22,6 +22,7 @@ from engine.core.order import Order, Side
 from engine.core.past import Past
 from engine.core.units import PPM, UNITS, Market, from_units, plain
 from engine.cycle.mandate import Mandate
+from engine.cycle.margin_shown import margin_shown
 from engine.cycle.moves import average_ranges, daily_returns
 from engine.exchange import PerpTerms, Phase, accepts_orders, calendar, exchange_of, fitted, price_limits
 from engine.exchange.calendar import sessions_listed
@@ -156,6 +157,7 @@ def prompt_context(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Ac
         holdings.append(HoldingRow(symbol, name, _fraction(weight), _fraction(gain), sellable))
     rows = [_candidate(symbol, quotes[symbol], instruments[symbol], seen.features.get(symbol)) for symbol in seen.candidates]
     notes = [f"{symbol}: data is stale" for symbol in seen.stale if symbol in seen.candidates]
+    terms = terms_on(mandate, instruments)
     return PromptContext(
         as_of=snapshot.as_of,
         trading_day=snapshot.trading_day,
@@ -169,6 +171,7 @@ def prompt_context(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Ac
         candidates=tuple(rows),
         notes=tuple(notes),
         language=mandate.language,
+        margin=margin_shown(terms, account, prices, equity, instruments, snapshot.fundings, snapshot.as_of) if terms else None,
     )
 
 

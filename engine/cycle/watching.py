@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.core.journal import AlertRaised, Noted, Record, TradingState
 from engine.core.order import Side
-from engine.core.past import HIGH_WATER
+from engine.core.past import HIGH_WATER, Holding
 from engine.core.units import PPM
 from engine.cycle.alerting import protect_alert
 from engine.cycle.cycle import Scene
@@ -56,20 +56,22 @@ def _highs(scene: Scene, prices: Mapping[str, int]) -> list[Record]:
     policy = scene.mandate.policy
     if not policy.trailing_ppm and not policy.give_back_ppm:
         return []
-    risen = [
-        (symbol, price)
-        for symbol, price in sorted(prices.items())
-        if (price - scene.past.holdings[symbol].high) * PPM >= scene.past.holdings[symbol].high * HIGH_STEP_PPM
-    ]
-    return [Noted(scene.mandate.desk, HIGH_WATER, (("instrument", symbol), ("price", str(price)))) for symbol, price in risen]
+    bettered = [(symbol, price) for symbol, price in sorted(prices.items()) if _better(scene.past.holdings[symbol], price)]
+    return [Noted(scene.mandate.desk, HIGH_WATER, (("instrument", symbol), ("price", str(price)))) for symbol, price in bettered]
+
+
+def _better(held: Holding, price: int) -> bool:
+    """Whether a price is a step better than the best one known: higher, or lower where the holding is short."""
+    best = held.high if held.way > 0 else held.low
+    return held.way * (price - best) * PPM >= best * HIGH_STEP_PPM
 
 
 def _locks(scene: Scene) -> list[Record]:
     """The account's locks at this instant's prices; the ledger is asked for the state only where a lock bites."""
-    account = scene.broker.account()
-    equity = account.cash
+    account, broker = scene.broker.account(), scene.broker
+    equity = account.cash + sum(perp.worth(broker.mark_price(symbol)) for symbol, perp in account.perps.items())
     for symbol, position in account.positions.items():
-        price = scene.broker.last_price(symbol)
+        price = broker.last_price(symbol)
         equity += scene.instruments[symbol].units.notional(price, position.quantity) if price else position.cost
     if not scene.escalated(equity, TradingState.ACTIVE):
         return []
@@ -82,10 +84,11 @@ def _hindrance(scene: Scene, trigger: Trigger, told: frozenset[str]) -> tuple[st
     symbol, account = trigger.instrument, scene.broker.account()
     if f"denied:{symbol}:{scene.trading_day}" in told:
         return "LATER", ""
-    instrument, position = scene.instruments[symbol], account.positions[symbol]
-    if any(item.order.instrument == symbol and item.order.side is Side.SELL for item in scene.broker.working().values()):
+    instrument, position, perp = scene.instruments[symbol], account.positions.get(symbol), account.perps.get(symbol)
+    closing = Side.BUY if perp is not None and perp.quantity < 0 else Side.SELL
+    if any(item.order.instrument == symbol and item.order.side is closing for item in scene.broker.working().values()):
         return "LATER", ""
-    if not account.sellable(symbol, scene.trading_day):
+    if position is not None and not account.sellable(symbol, scene.trading_day):
         return "PROTECT_WAITS", min(lot.sellable_on for lot in position.lots).isoformat()
     if not accepts_orders(phase_of(instrument, scene.now), exchange_of(instrument)):
         return "LATER", ""

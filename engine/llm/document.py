@@ -145,6 +145,11 @@ def ppm_of(value: Decimal, code: str) -> int:
     """A fraction 0 to 1 floored to whole ppm; raises Refused with `code`."""
     if not 0 <= value <= 1:
         raise Refused(code, str(value))
+    return floored_ppm(value)
+
+
+def floored_ppm(value: Decimal) -> int:
+    """A number that is not below zero in whole ppm, floored."""
     return int(value.quantize(_MICRO, context=_EXACT) * PPM)
 
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from engine.core.decision import ChannelView, Decision
 from engine.core.units import PPM
+from engine.llm.margin_tables import margin_figures
 from engine.llm.prompts import PromptContext, shown
 
 _NUMBER = re.compile(r"(?<![\w.])[-+−]?\d{1,12}(?:,\d{3})*(?:\.\d{1,8})?(?![\w.]*\d)")
@@ -50,6 +51,9 @@ def figures_of(context: PromptContext) -> dict[str, dict[str, str]]:
         figures[row.symbol] = {"last": row.last, "change_pct": row.change_pct, **named}
     for held in context.holdings:
         figures.setdefault(held.symbol, {}).update(weight=held.weight, pnl=held.pnl, sellable=held.sellable)
+    if context.margin is not None:
+        for symbol, told in margin_figures(context.margin).items():
+            figures.setdefault(symbol, {}).update(told)
     return figures
 
 

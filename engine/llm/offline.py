@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
 from engine.llm.model import CANCELLED, OK, TIMEOUT, Prompt, Reply
+from engine.llm.offline_perps import margin_decisions
 from engine.llm.offline_rules import strategy_answer
 from engine.llm.offline_views import channel_answer
 from engine.llm.rule_schema import RULES_ID
@@ -86,6 +87,8 @@ def answer(prompt: Prompt) -> str:
         return strategy_answer(prompt)
     if prompt.form == CHANNEL_ID:
         return channel_answer(tables.get("features", []), chinese=prompt.id.endswith(".zh"))
+    if tables.get("terms"):
+        return _listed(margin_decisions(tables, chinese=prompt.id.endswith(".zh")))
     holdings = {row["symbol"]: row for row in tables.get("holdings", []) if "symbol" in row}
     quotes = {row["symbol"]: row for row in tables.get("quotes", []) if "symbol" in row}
     seen = _seen([{**row, **quotes[row["symbol"]]} for row in tables.get("features", []) if row.get("symbol") in quotes])
@@ -99,6 +102,10 @@ def answer(prompt: Prompt) -> str:
         elif opens < _MAX_OPENS and (told := _for_new(one, words)) is not None:
             decisions.append(told)
             opens += 1
+    return _listed(decisions)
+
+
+def _listed(decisions: list[dict[str, object]]) -> str:
     body = ",".join(json.dumps(decision, ensure_ascii=False, separators=(",", ":")) for decision in decisions)
     return f'{{"decisions":[{body}]}}'
 

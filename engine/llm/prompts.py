@@ -18,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.core.errors import ConfigError
 from engine.core.text import safe_text
+from engine.llm.margin_tables import MarginContext, fundings_table, positions_table, terms_table
 from engine.llm.model import Prompt, make_prompt
 from engine.llm.schema import SCHEMAS
 
@@ -27,7 +28,7 @@ MAX_NAME = 24
 MAX_NOTE = 200
 VALUES = (
     *("as_of", "trading_day", "market", "currency", "cash", "equity", "max_position", "max_gross"),
-    *("instruments", "features", "holdings", "quotes", "notes", "interval"),
+    *("instruments", "features", "holdings", "quotes", "notes", "interval", "terms", "fundings"),
 )
 """What a template may name."""
 
@@ -80,6 +81,8 @@ class PromptContext:
     notes: Sequence[str] = ()
     language: str = "en"
     interval: str = ""
+    margin: MarginContext | None = None
+    """How a desk of perpetuals stands; None for a desk of anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,9 @@ def render(template_id: str, context: PromptContext, template: PromptTemplate | 
     template = template or builtin(template_id, context.language)
     if len(context.candidates) > MAX_CANDIDATES:
         raise ConfigError(f"{len(context.candidates)} candidates in one prompt, at most {MAX_CANDIDATES}")
-    symbols = sorted({row.symbol for row in context.candidates} | {row.symbol for row in context.holdings})
+    margin = context.margin
+    held = {row.symbol for row in context.holdings} | {row.symbol for row in (margin.positions if margin is not None else ())}
+    symbols = sorted({row.symbol for row in context.candidates} | held)
     values = {
         "as_of": context.as_of.isoformat(timespec="seconds"),
         "trading_day": context.trading_day.isoformat(),
@@ -119,11 +124,13 @@ def render(template_id: str, context: PromptContext, template: PromptTemplate | 
         "max_position": context.max_position,
         "max_gross": context.max_gross,
         "instruments": _instruments_table(context),
-        "holdings": _holdings_table(context.holdings),
+        "holdings": _holdings_table(context.holdings) if margin is None else positions_table(margin),
         "features": _features_table(context.candidates),
         "quotes": _quotes_table(context.candidates),
         "notes": "\n".join(f"- {_plain(note, MAX_NOTE)}" for note in context.notes),
         "interval": context.interval,
+        "terms": terms_table(margin) if margin is not None else "",
+        "fundings": fundings_table(margin) if margin is not None else "",
     }
     system, user = template.system.render(values).strip(), template.user.render(values).strip()
     if len(system) + len(user) > MAX_PROMPT_CHARS:
@@ -180,6 +187,8 @@ def _only_fills_in(tree: nodes.Template, name: str) -> None:
 
 def _instruments_table(context: PromptContext) -> str:
     rows = {row.symbol: f"{row.symbol}|{_plain(row.name, MAX_NAME)}|" for row in context.holdings}
+    if context.margin is not None:
+        rows |= {row.symbol: f"{row.symbol}|{_plain(row.name, MAX_NAME)}|" for row in context.margin.positions}
     rows |= {
         row.symbol: f"{row.symbol}|{_plain(row.name, MAX_NAME)}|{_plain(row.industry, MAX_NAME)}" for row in context.candidates
     }

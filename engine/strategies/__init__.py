@@ -1,6 +1,6 @@
 """Strategies: from what a cycle sees and what its models said to one batch of decisions. They know weights, never quantities."""
 
-from engine.strategies.baseline import BASELINES, buy_and_hold, equal_weight, leaving_ppm, momentum, random_names
+from engine.strategies.baseline import BASELINES, buy_and_hold, equal_weight, leaving_ppm, momentum, random_names, trend
 from engine.strategies.fusion import Fusion, Voice, fuse
 from engine.strategies.gate import GatePolicy, Trial, in_words, missed
 from engine.strategies.panel import Opinion, agree
@@ -24,4 +24,5 @@ __all__ = [
     "momentum",
     "random_names",
     "rule_figures",
+    "trend",
 ]

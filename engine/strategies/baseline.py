@@ -6,6 +6,7 @@
 | momentum | the third of the candidates that rose most in twenty sessions; a holding stays while it is in the upper two thirds |
 | random | as many names as momentum, drawn by lot; names leave by lot as often as the turnover says |
 | hold | what it could buy at first, for ever (买入并持有) |
+| trend | every candidate at one weight: long while it has risen in twenty sessions, short while it has fallen; on margin only |
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from engine.core.decision import Decision, Intent
 from engine.core.units import PPM
 
 BASELINES = ("equal", "momentum", "random", "hold")
+"""Those of every desk; `trend` needs terms that allow short positions."""
 
 
 def equal_weight(candidates: Sequence[str], held: Mapping[str, int], *, gross_ppm: int) -> tuple[Decision, ...]:
@@ -71,6 +73,31 @@ def buy_and_hold(candidates: Sequence[str], held: Mapping[str, int], *, gross_pp
     if not held:
         return equal_weight(candidates, held, gross_ppm=gross_ppm)
     return tuple(Decision(name, Intent.HOLD, held[name], PPM, "buy and hold", sources=("baseline",)) for name in sorted(held))
+
+
+def trend(
+    candidates: Sequence[str], held: Mapping[str, int], returns: Mapping[str, float | None], *, gross_ppm: int
+) -> tuple[Decision, ...]:
+    """Go with each candidate's own return of twenty sessions, long or short (time-series momentum: Moskowitz, Ooi, Pedersen 2012).
+
+    A holding stays while its return keeps its sign; `held` is below zero for a short one. What turned is left now and opened the
+    other way in a later cycle; a name whose return is not known, or is nothing, is left.
+    """
+    share = gross_ppm // len(candidates) if candidates else 0
+    decisions: list[Decision] = []
+    for symbol in sorted({*candidates, *held}):
+        current, moved = held.get(symbol, 0), returns.get(symbol) if symbol in candidates else None
+        way = 0 if not moved else (1 if moved > 0 else -1)
+        if current and current * way <= 0:
+            intent, target = Intent.EXIT, 0
+        elif current:
+            intent, target = Intent.HOLD, current
+        elif way:
+            intent, target = Intent.OPEN, way * share
+        else:
+            continue
+        decisions.append(Decision(symbol, intent, target, PPM, "trend", sources=("baseline",)))
+    return tuple(decisions)
 
 
 def places_for(candidates: int) -> int:

@@ -4,7 +4,7 @@
 |---|---|
 | one model answered | its decision, unchanged |
 | any of several says exit or reduce | the furthest way out: exits need one vote |
-| all that answered say open or add | open or add, at the smallest weight asked for: entries need every vote |
+| all that answered say open or add, the same way | open or add, at the smallest weight asked for: entries need every vote |
 | anything else | hold |
 """
 
@@ -42,10 +42,10 @@ def _one(symbol: str, votes: list[tuple[str, Decision]], voters: int) -> Decisio
     exits = [(model, item) for model, item in votes if item.intent in _OUT]
     entries = [(model, item) for model, item in votes if item.intent in _IN]
     if exits:
-        model, chosen = min(exits, key=lambda vote: (vote[1].intent is not Intent.EXIT, vote[1].target_weight_ppm, vote[0]))
+        model, chosen = min(exits, key=lambda vote: (vote[1].intent is not Intent.EXIT, abs(vote[1].target_weight_ppm), vote[0]))
         return _merged(symbol, chosen, [model], chosen.confidence_ppm)
-    if len(entries) == voters:
-        _, chosen = min(entries, key=lambda vote: (vote[1].target_weight_ppm, vote[0]))
+    if len(entries) == voters and len({item.target_weight_ppm < 0 for _, item in entries}) == 1:
+        _, chosen = min(entries, key=lambda vote: (abs(vote[1].target_weight_ppm), vote[0]))
         confidence = sum(item.confidence_ppm for _, item in entries) // len(entries)
         return _merged(symbol, chosen, [model for model, _ in entries], confidence)
     said = ", ".join(f"{model}: {item.intent}" for model, item in votes)
