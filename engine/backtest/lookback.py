@@ -165,3 +165,5 @@ def _place(event: TapeEvent) -> tuple[datetime, int, str]:
             return event.at, 1, event.symbol
         case QuoteEvent():
             return event.at, 2, event.quote.symbol
+        case _:
+            return event.at, 3, ""
