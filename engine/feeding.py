@@ -10,7 +10,7 @@ import itertools
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -33,13 +33,14 @@ from engine.feeds.lineup import build_ladder, lineup
 from engine.feeds.live import LiveTape
 from engine.feeds.looking import Pace
 from engine.feeds.master import KeptList
+from engine.feeds.perpetuals import Perpetuals
 from engine.feeds.rungs import SourceSwitched
 from engine.feeds.source import FeedError
 from engine.feeds.standins import VARIABLE, stand_ins
 from engine.feeds.stored import StoredTape
 from engine.feeds.tape import Told
 from engine.feeds.turns import begun
-from engine.store.market import MarketStore
+from engine.store.market import MarketStore, Table
 from engine.store.sample import sample_dir
 
 LISTS = "lists"
@@ -122,7 +123,7 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, start
     store = MarketStore.open(world.home, desk.market)
     now = clock.now()
     known = {item.symbol: item for item in store.as_of(now).instruments()} | _contracts(desk, fetcher)
-    listed = _instruments(desk, ladder, KeptList(lists / desk.market), known, started.held, now)
+    listed = _perpetuals(desk, _instruments(desk, ladder, KeptList(lists / desk.market), known, started.held, now))
     pace = Pace(
         poll_s=desk.live.poll_s or (POLL_NAMED_S if desk.universe.symbols else POLL_WHOLE_S),
         idle_s=desk.live.idle_s,
@@ -142,7 +143,12 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, start
             for source, bars in itertools.groupby(sorted(fetched, key=_told_by), _told_by):
                 store.write_bars(pl.concat([one.bars for one in bars]), "1d", source=source, now=at)
 
+    def keep_facts(table: Table, rows: pl.DataFrame, source: str) -> None:
+        with contextlib.suppress(DataError):
+            store.write_facts(table, rows, source=source, now=clock.now())
+
     rungs = lineup(desk.market, desk.feed)
+    names = [item.symbol for item in listed]
     return LiveTape(
         name,
         desk.market,
@@ -156,6 +162,7 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, start
         keep=keep,
         best=(rungs.quotes[0].name, rungs.market[0].name),
         held=started.held,
+        perpetuals=Perpetuals(ladder, names, keep_facts, started.told) if desk.perps is not None else None,
         since=started.since,
     )
 
@@ -238,6 +245,17 @@ def _instruments(
     except FeedError:
         names = {}  # nobody answers now: the desk begins with what it knows, and waits
     return tuple(_named(symbol, names.get(symbol, ""), desk.market, known.get(symbol)) for symbol in wanted)
+
+
+def _perpetuals(desk: DeskConfig, listed: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
+    """As they are, or as the perpetuals that a desk on margin trades, with the ticks and steps that its own contracts give."""
+    if desk.perps is None:
+        return listed
+    given = desk.perps.terms([item.symbol for item in listed]).contracts
+    return tuple(
+        replace(item, board=Board.PERP, tick=given[item.symbol].tick or item.tick, step=given[item.symbol].step or item.step)
+        for item in listed
+    )
 
 
 def _list_of(market: Market, ladder: Ladder, kept: KeptList, now: datetime) -> pl.DataFrame:

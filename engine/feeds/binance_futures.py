@@ -6,7 +6,7 @@ Endpoints and limits: data_apis §7. Funding instants jitter by some millisecond
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ import polars as pl
 from engine.feeds.binance import USD_M, Binance
 from engine.feeds.candles import CODE, E8, INTERVAL_MS, SUFFIX, answer, code_of, interval_ms
 from engine.feeds.exact import entry, instant, known, midnight, milliseconds, record, records, table, units
-from engine.feeds.source import FUNDING_TABLE, OPEN_INTEREST_TABLE, Fault, FeedError, Fetch, Request
+from engine.feeds.source import FUNDING_TABLE, OPEN_INTEREST_TABLE, PREMIUM_TABLE, Fault, FeedError, Fetch, Request
 
 FUNDING_HOURS = (1, 2, 4, 8)
 """The intervals at which Binance pays funding; 8 unless a symbol was given another."""
@@ -25,6 +25,8 @@ SAMPLED_BEFORE = timedelta(minutes=5)
 REMEMBERED = timedelta(days=29)
 """How far back openInterestHist answers; older samples are in the archive only."""
 _MINUTE_MS = 60_000
+_ALL = 10
+"""The premiums of all perpetuals weigh as much as those of so many."""
 _HOUR = timedelta(hours=1)
 _FUNDING_PAGE, _INTEREST_PAGE, _MAX_PAGES = 1_000, 500, 1_000
 
@@ -78,6 +80,27 @@ class BinanceUsdM(Binance):
         params = (("symbol", code_of(self.name, symbol)),) if symbol else ()
         body = fetch(self.name, Request(self.host, f"{self.venue.root}/premiumIndex", params, weight=1 if symbol else 10))
         return parse_premiums(self.name, body, now)
+
+    def marks(self, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
+        """PREMIUM_TABLE of `symbols`, asked for one by one where they are few. Raises FeedError, also when one is missing."""
+        single = [code_of(self.name, symbol) + SUFFIX for symbol in symbols]
+        told = [self.premiums(fetch, now, symbol)[0] for symbol in single] if len(single) < _ALL else self.premiums(fetch, now)
+        found = [item for item in told if item.symbol in set(symbols)]
+        if len(found) < len(set(symbols)):
+            missing = sorted(set(symbols) - {item.symbol for item in found})
+            raise FeedError(self.name, Fault.INCOMPLETE, f"no premium of {', '.join(missing[:5])}")
+        rows = [
+            {
+                "symbol": item.symbol,
+                "known_at": item.at,
+                "mark": item.mark,
+                "index": item.index,
+                "rate_e8": item.rate_e8,
+                "next_at": item.next_funding_at,
+            }
+            for item in found
+        ]
+        return table(self.name, rows, PREMIUM_TABLE, ["symbol"])
 
     def open_interest_now(self, fetch: Fetch, symbol: str, now: datetime) -> pl.DataFrame:
         """OPEN_INTEREST_TABLE with the one row of this moment. Raises FeedError."""

@@ -26,7 +26,7 @@ from engine.core.errors import DataError
 from engine.feeds.quote_ladder import QuoteRungs
 from engine.feeds.rungs import Rung, Rungs, RungState, SourceSwitched
 from engine.feeds.served import LadderPolicy, Served
-from engine.feeds.source import BarSource, Fault, FeedError, Fetch, Kind, QuoteSource, SecuritySource
+from engine.feeds.source import BarSource, Fault, FeedError, Fetch, FundingSource, Kind, QuoteSource, SecuritySource
 
 WHOLE_MARKET = "whole market"
 """What a switch of the ladder that `market` walks is about."""
@@ -48,6 +48,7 @@ class Ladder:
         market: Sequence[Rung[QuoteSource]] = (),
         bars: Sequence[Rung[BarSource]] = (),
         securities: Sequence[Rung[SecuritySource]] = (),
+        fundings: Sequence[Rung[FundingSource]] = (),
         listed_rows: int = 0,
         keep: Callable[[pl.DataFrame, str, datetime], None] = lambda table, source, at: None,
         observer: Callable[[SourceSwitched], None] = lambda switched: None,
@@ -67,7 +68,8 @@ class Ladder:
         self._bar_rungs = tuple(bars)
         self._bars: dict[str, Rungs[BarSource]] = {}
         self._securities = Rungs(Kind.SECURITIES, securities, rest, monotonic, observer)
-        self._one_walk = {kind: threading.Lock() for kind in (Kind.BARS, Kind.SECURITIES)}
+        self._fundings = Rungs(Kind.FUNDING, fundings, self._policy.bar_rest, monotonic, observer)
+        self._one_walk = {kind: threading.Lock() for kind in (Kind.BARS, Kind.SECURITIES, Kind.FUNDING)}
         self._listed_rows = listed_rows
         self._keep = keep
 
@@ -117,11 +119,28 @@ class Ladder:
         at = newest if found.rung.memory and isinstance(newest, datetime) else now
         return Served(found.table, found.rung.name, at, max(0.0, (now - at).total_seconds()), found.rung.memory, found.switched)
 
+    def marks(self, symbols: Sequence[str], now: datetime) -> Served:
+        """PREMIUM_TABLE of perpetuals. Raises FeedError when no source answers."""
+        return self._of_perpetuals(lambda source: source.marks(self._fetch, symbols, now), now)
+
+    def funding(self, symbol: str, first: date, last: date, now: datetime) -> Served:
+        """FUNDING_TABLE: what a perpetual paid on the UTC days `first` to `last`. Raises FeedError when no source answers."""
+        return self._of_perpetuals(lambda source: source.funding(self._fetch, symbol, first, last, now), now)
+
+    def open_interest(self, symbol: str, interval: str, first: date, last: date, now: datetime) -> Served:
+        """OPEN_INTEREST_TABLE of a perpetual at every `interval` of those days. Raises FeedError when no source answers."""
+        return self._of_perpetuals(lambda source: source.open_interest(self._fetch, symbol, interval, first, last, now), now)
+
     def states(self) -> tuple[RungState, ...]:
         """Every rung of every kind, bars by interval as far as they were asked for."""
         bars = [state for _, rungs in sorted(self._bars.copy().items()) for state in rungs.states()]
         whole = self._market.states() if self._market.walked else ()
-        return (*self._quotes.states(), *whole, *bars, *self._securities.states())
+        return (*self._quotes.states(), *whole, *bars, *self._securities.states(), *self._fundings.states())
+
+    def _of_perpetuals(self, ask: Callable[[FundingSource], pl.DataFrame], now: datetime) -> Served:
+        with self._one_walk[Kind.FUNDING]:
+            found = self._fundings.walk(lambda rung: ask(rung.source), now)
+        return Served(found.table, found.rung.name, now, 0.0, stale=False, switched=found.switched)
 
     def _bars_of(self, interval: str) -> Rungs[BarSource]:
         rungs = self._bars.get(interval)

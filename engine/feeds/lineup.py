@@ -5,7 +5,7 @@
 | eastmoney | push2, 82.push2 | push2his, 33.push2his | push2, 82, 17, push2delay, then the exchanges |
 | tencent, sina | their quote hosts | proxy.finance.qq.com, vip.stock.finance.sina.com.cn | the exchanges |
 | binance | data-api.binance.vision, api.binance.com | the same | the same |
-| binance_um | fapi.binance.com | the same | the same |
+| binance_um | fapi.binance.com, and funding, marks and open interest | the same | the same |
 | yahoo | query1, query2 | the same | none |
 
 A whole market is asked first of those that are used to long lists of names, in the order of `feed` (Tencent, Sina); only then of
@@ -26,7 +26,8 @@ import polars as pl
 
 from engine.core.errors import ConfigError
 from engine.core.units import Market
-from engine.feeds.binance import SPOT, USD_M, Binance
+from engine.feeds.binance import SPOT, Binance
+from engine.feeds.binance_futures import BinanceUsdM
 from engine.feeds.eastmoney import BAR_HOST, DELAYED_HOST, LIST_HOST, Eastmoney
 from engine.feeds.exchanges import Bse, Sse, Szse
 from engine.feeds.ladder import Ladder
@@ -34,7 +35,7 @@ from engine.feeds.master import Joined, KeptList, remembering
 from engine.feeds.rungs import Rung, SourceSwitched
 from engine.feeds.served import LadderPolicy
 from engine.feeds.sina import Sina
-from engine.feeds.source import BarSource, Fetch, QuoteSource, SecuritySource
+from engine.feeds.source import BarSource, Fetch, FundingSource, QuoteSource, SecuritySource
 from engine.feeds.tencent import Tencent
 from engine.feeds.yahoo import HOSTS as YAHOO_HOSTS
 from engine.feeds.yahoo import Yahoo
@@ -54,6 +55,7 @@ class Lineup:
     market: list[Rung[QuoteSource]] = field(default_factory=list)
     bars: list[Rung[BarSource]] = field(default_factory=list)
     securities: list[Rung[SecuritySource]] = field(default_factory=list)
+    fundings: list[Rung[FundingSource]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def build_ladder(
         market=rungs.market,
         bars=rungs.bars,
         securities=securities,
+        fundings=rungs.fundings,
         listed_rows=kept.size(),
         keep=kept.keep,
         observer=observer,
@@ -157,10 +160,11 @@ def _binance(rungs: Lineup) -> None:
 
 
 def _binance_um(rungs: Lineup) -> None:
-    source = Binance(USD_M)
+    source = BinanceUsdM()
     rungs.quotes.append(Rung("binance_um", "binance_um", source))
     rungs.bars.append(Rung("binance_um", "binance_um", source))
     rungs.securities.append(Rung("binance_um", "binance_um", source))
+    rungs.fundings.append(Rung("binance_um", "binance_um", source))
 
 
 def _yahoo(rungs: Lineup) -> None:

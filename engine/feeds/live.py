@@ -22,15 +22,26 @@ import polars as pl
 from engine.core.clock import WallClock
 from engine.core.errors import DataError
 from engine.core.instrument import Instrument
-from engine.core.market import Bar, Quote
+from engine.core.market import Bar, Funding, Quote
 from engine.core.units import Market
 from engine.exchange import Calendar, calendar
 from engine.feeds.attention import Attention, Screen
 from engine.feeds.closed_bars import DAILY, ClosedBars, Fetched, Kept
 from engine.feeds.looking import CLOSE_LAG, Pace, next_look, not_before, whole_due
+from engine.feeds.perpetuals import Perpetuals
 from engine.feeds.prints import bars_of, earlier
 from engine.feeds.source import FeedError
-from engine.feeds.tape import QuoteEvent, QuoteLadder, Served, SessionEvent, SessionKind, TapeEvent, Told
+from engine.feeds.tape import (
+    FundingEvent,
+    MarkEvent,
+    QuoteEvent,
+    QuoteLadder,
+    Served,
+    SessionEvent,
+    SessionKind,
+    TapeEvent,
+    Told,
+)
 from engine.feeds.ticks import RUNNING_TOTALS, between, rows, said_at
 from engine.feeds.turns import begun, turns
 from engine.store.market.layout import INTERVAL_MINUTES
@@ -53,7 +64,7 @@ class _Arrival:
     """What one look brought."""
 
     at: datetime
-    events: tuple[QuoteEvent, ...]
+    events: tuple[QuoteEvent | FundingEvent | MarkEvent, ...]
     confirmed: Mapping[str, datetime]
     bars: pl.DataFrame | None = None
 
@@ -76,6 +87,7 @@ class LiveTape:
         keep: Keep = lambda fetched, now: None,
         best: Collection[str] = (),
         held: Sequence[str] = (),
+        perpetuals: Perpetuals | None = None,
         since: datetime | None = None,
     ) -> None:
         """`best` names who is the first choice for some names and for a whole market, `held` what the desk left off with."""
@@ -108,6 +120,8 @@ class LiveTape:
         self._given: dict[str, Quote] = {}
         self._confirmed: dict[str, datetime] = {}
         self._bars = pl.DataFrame(schema=BAR_SCHEMA)
+        self._perpetuals = perpetuals
+        self._fundings: dict[str, Funding] = {}
         self._last_at = datetime.min.replace(tzinfo=UTC)
         self._turns = self._turns_from(since)
         self._since = clock.now()
@@ -142,13 +156,16 @@ class LiveTape:
                 arrival = self._arrivals.popleft()
             at = max(arrival.at, self._last_at + _TICK)
             self._last_at = at
-            given += [replace(event, arrived=at) for event in arrival.events]
+            given += [_arrived(event, at) for event in arrival.events]
             self._take(arrival)
         return given
 
     def _take(self, arrival: _Arrival) -> None:
         for event in arrival.events:
-            self._given[event.quote.symbol] = event.quote
+            if isinstance(event, QuoteEvent):
+                self._given[event.quote.symbol] = event.quote
+            elif isinstance(event, FundingEvent):
+                self._fundings[event.funding.symbol] = event.funding
         self._confirmed.update(arrival.confirmed)
         if arrival.bars is not None:
             both = pl.concat([self._bars, arrival.bars])
@@ -182,6 +199,7 @@ class LiveTape:
             instruments=(self._instruments[name] for name in symbols),
             quotes=(closes | told).values(),
             bars=bars,
+            fundings=(item for name, item in self._fundings.items() if name in wanted),
         )
 
     def newest(self, symbol: str) -> int:
@@ -238,6 +256,8 @@ class LiveTape:
                 self.beat = time.monotonic()
                 now = self._clock.now()
                 self.look(now)
+                if self._perpetuals is not None:
+                    self._bring(_Arrival(self._clock.now(), tuple(self._perpetuals.look(now)), {}))
                 until = next_look(self._calendar, self._pace, now)
                 self._prepare(until)
                 while not self._stopping.is_set() and self._clock.now() < until:
@@ -346,3 +366,8 @@ class LiveTape:
             if quote is not None and bar.known_at > self._since:
                 made.append(QuoteEvent(replace(quote, known_at=max(quote.known_at, bar.known_at)), bar, arrived))
         return made
+
+
+def _arrived(event: QuoteEvent | FundingEvent | MarkEvent, at: datetime) -> TapeEvent:
+    """The event as the desk is given it, at an instant that never repeats."""
+    return replace(event, at=at) if isinstance(event, MarkEvent) else replace(event, arrived=at)

@@ -138,6 +138,19 @@ FUNDING_TABLE = pl.Schema(
 OPEN_INTEREST_TABLE = pl.Schema({"symbol": pl.String(), "known_at": _INSTANT, "quantity": pl.Int64(), "source": pl.String()})
 """Open interest in quantity units of the base asset."""
 
+PREMIUM_TABLE = pl.Schema(
+    {
+        "symbol": pl.String(),
+        "known_at": _INSTANT,
+        "mark": pl.Int64(),
+        "index": pl.Int64(),
+        "rate_e8": pl.Int64(),
+        "next_at": _INSTANT,
+    }
+)
+"""The premium index of the moment: mark and index in price units (0 unknown), the rate × 1e8 that would be paid at `next_at` (null
+where the source does not say)."""
+
 FUNDAMENTAL_TABLE = pl.Schema(
     {"symbol": pl.String(), "known_at": _INSTANT, "report_date": pl.Date(), "item": pl.String(), "value": pl.Float64()}
 )
@@ -205,4 +218,8 @@ class FundingSource(Protocol):
 
     def open_interest(self, fetch: Fetch, symbol: str, interval: str, first: date, last: date, now: datetime) -> pl.DataFrame:
         """OPEN_INTEREST_TABLE at every `interval` of those days, as far back as the source remembers. Raises FeedError."""
+        ...
+
+    def marks(self, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
+        """PREMIUM_TABLE of `symbols`. Raises FeedError, also when one is missing."""
         ...

@@ -1,7 +1,8 @@
 """Run a live desk on a whole market on loopback: `python tests/benchmarks/bench_live_market.py`; its looks, cycles and memory.
 
 The desk is the real headless command in a process of its own, on a clock set to 10:00 of a session; the market is another process.
-`--pace polite` asks at the pace of the configuration's defaults (a crawl takes over a minute), `quick` as fast as loopback answers.
+`--pace polite` asks at the pace of the configuration's defaults, `quick` as fast as loopback answers. `--sessions 0` begins with an
+empty state directory: each snapshot tells of how many of its candidates it has a history.
 """
 
 from __future__ import annotations
@@ -128,19 +129,24 @@ def _store(home: Path, names: int, sessions: int) -> int:
 
 def _desk(home: Path, cycles: int) -> int:
     """The headless command itself, its looks and cycles timed, its memory told at the end."""
+    import engine.cycle.cycle
     import engine.cycle.desk
     import engine.engine
     import engine.feeds.ladder
     import engine.feeds.live
+    import tui.building
     import tui.cli
 
     began = time.monotonic()
-    tui.cli.SystemClock = Shifted  # type: ignore[misc]
+    tui.building.SystemClock = Shifted  # type: ignore[misc]
     _timed(engine.feeds.ladder.Ladder, "securities", began)
     _timed(engine.feeds.ladder.Ladder, "quotes", began)
+    _timed(engine.feeds.ladder.Ladder, "market", began)
+    _timed(engine.feeds.ladder.Ladder, "bars", began)
     _timed(engine.feeds.live.LiveTape, "look", began)
     _timed(engine.feeds.live.LiveTape, "snapshot", began)
     _timed(engine.cycle.desk.Desk, "run", began, ends_after=cycles)
+    _candidates(engine.cycle.cycle._Running, began)
     code = tui.cli.main(["--home", str(home), "--no-ui", "--json"])
     _tell("end", began, 0.0)
     return code
@@ -162,6 +168,20 @@ def _timed(owner: type, name: str, began: float, *, ends_after: int = 0) -> None
                 threading.Timer(ENDS_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
     setattr(owner, name, timed)
+
+
+def _candidates(owner: Any, began: float) -> None:
+    """Tell of each cycle how many candidates it has and how many of them have features of a history."""
+    plain: Callable[..., Any] = owner.analyze
+
+    @functools.wraps(plain)
+    def analyzed(*arguments: Any, **named: Any) -> Any:
+        seen = plain(*arguments, **named)
+        known = sum(1 for name in seen.candidates if name in seen.features and seen.features[name].sma_20 is not None)
+        _tell(f"candidates {len(seen.candidates)}, with features {known}", began, 0.0)
+        return seen
+
+    owner.analyze = analyzed
 
 
 def _tell(what: str, began: float, took: float) -> None:
