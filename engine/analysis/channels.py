@@ -30,6 +30,7 @@ Figure = str | None
 _PLACES = {"trend": 0, "rsi_14": 0, "band": 0, "breakout": 0, "micro_trend": 0, "volume_ratio": 1}
 """Decimals of a figure, 2 where it is not named: finer ones say nothing about a direction and cost tokens."""
 
+_PRICED = ("high", "low", "close", "factor_ppm")
 _DAY = timedelta(days=1)
 _MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
 
@@ -52,7 +53,7 @@ class Channel:
 
 def slow_channel(snapshot: Snapshot, interval: str) -> Channel:
     """Direction, strength, support and resistance, momentum."""
-    bars = grid(snapshot, interval, most=MOST_BARS)
+    bars = grid(snapshot, interval, most=MOST_BARS, columns=_PRICED)
     if not bars.symbols:
         return _none(snapshot, interval)
     high, low, close = _prices(snapshot, bars, interval)
@@ -73,7 +74,7 @@ def slow_channel(snapshot: Snapshot, interval: str) -> Channel:
 
 def fast_channel(snapshot: Snapshot, interval: str) -> Channel:
     """Momentum, breakout, overbought or oversold, micro-trend."""
-    bars = grid(snapshot, interval, most=MOST_BARS)
+    bars = grid(snapshot, interval, most=MOST_BARS, columns=(*_PRICED, "volume"))
     if not bars.symbols:
         return _none(snapshot, interval)
     high, low, close = _prices(snapshot, bars, interval)
@@ -117,37 +118,38 @@ def _prices(snapshot: Snapshot, bars: Grid, interval: str) -> tuple[Series, Seri
 
 
 def _channel(snapshot: Snapshot, bars: Grid, interval: str, numbers: Mapping[str, Series], prices: Mapping[str, Series]) -> Channel:
-    last = {name: values[:, -1].tolist() for name, values in numbers.items()}
-    levels = {name: values[:, -1].tolist() for name, values in prices.items()}
     steps = {item.symbol: max(1, item.tick) for item in snapshot.instruments}
     scale = UNITS[snapshot.market].price
-    empty = dict.fromkeys((*last, *levels))
+    told = {name: _written(values[:, -1].tolist(), _PLACES.get(name, 2)) for name, values in numbers.items()}
+    for name, values in prices.items():
+        told[name] = [
+            plain(round(price / step) * step, scale) if price == price else None
+            for price, step in zip(values[:, -1].tolist(), (steps[symbol] for symbol in bars.symbols), strict=True)
+        ]
+    empty = dict.fromkeys(told)
     figures: dict[str, Mapping[str, Figure]] = {item.symbol: empty for item in snapshot.instruments}
-    for row, symbol in enumerate(bars.symbols):
-        told = {name: _rounded(values[row], _PLACES.get(name, 2)) for name, values in last.items()}
-        for name, values in levels.items():
-            price = values[row]
-            told[name] = plain(round(price / steps[symbol]) * steps[symbol], scale) if price == price else None
-        figures[symbol] = told
+    for symbol, *row in zip(bars.symbols, *told.values(), strict=True):
+        figures[symbol] = dict(zip(empty, row, strict=True))
     return Channel(interval, figures, _stale(snapshot, bars, interval))
 
 
-def _rounded(value: float, places: int) -> Figure:
-    if value != value:
-        return None
-    return f"{round(value, places) + 0.0:.{places}f}"  # nothing is shown as minus nothing
+def _written(values: list[float], places: int) -> list[Figure]:
+    """A column as decimals, None where it has no value; nothing is shown as minus nothing."""
+    zero, below = f"{0.0:.{places}f}", f"{-0.0:.{places}f}"
+    texts = [f"%.{places}f" % value if value == value else None for value in values]
+    return [zero if text == below else text for text in texts]
 
 
 def _stale(snapshot: Snapshot, bars: Grid, interval: str) -> frozenset[str]:
     """Names whose newest bar lies more than STALE_BARS intervals behind the newest of any name, or, where the market never
     closes, behind the snapshot; a name without bars is one of them. Whole days are the session rule's to watch (Seen.stale)."""
-    every = {item.symbol for item in snapshot.instruments}
-    newest = dict(zip(bars.symbols, bars.newest, strict=True))
+    without = frozenset(item.symbol for item in snapshot.instruments) - frozenset(bars.symbols)
     length = length_of(interval)
     if length >= _DAY and snapshot.market is not Market.CRYPTO:
-        return frozenset(every - set(newest))
-    latest = snapshot.as_of if snapshot.market is Market.CRYPTO else max(newest.values())
-    return frozenset(symbol for symbol in every if symbol not in newest or latest - newest[symbol] > STALE_BARS * length)
+        return without
+    latest = np.datetime64(snapshot.as_of.replace(tzinfo=None)) if snapshot.market is Market.CRYPTO else bars.newest.max()
+    old = latest - bars.newest > np.timedelta64(STALE_BARS * length)
+    return without | {symbol for symbol, late in zip(bars.symbols, old.tolist(), strict=True) if late}
 
 
 def _none(snapshot: Snapshot, interval: str) -> Channel:

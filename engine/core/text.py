@@ -18,7 +18,7 @@ def safe_text(text: str, *, limit: int = MAX_CHARS, one_line: bool = False) -> s
     terminals disagree about their width.
     """
     short = text[:limit]
-    if short.isprintable() and _VARIATION.search(short) is None:
+    if short.isprintable() and (short.isascii() or _VARIATION.search(short) is None):
         return short  # nearly every text: nothing in it to drop
     kept: list[str] = []
     for char in text[: limit * 2]:

@@ -85,10 +85,7 @@ def from_units(units: int, scale: int) -> Decimal:
 
 def plain(units: int, scale: int, *, places: int | None = None) -> str:
     """`units` as a plain decimal string for people and JSON: at least `places` decimals (default 2), no exponent."""
-    text = f"{from_units(units, scale):f}"
-    keep = 2 if places is None else places
-    if "." not in text:
-        return text if keep == 0 else f"{text}.{'0' * keep}"
-    head, tail = text.split(".")
-    tail = tail.rstrip("0").ljust(keep, "0")
+    keep, digits = 2 if places is None else places, len(str(scale)) - 1
+    whole, part = divmod(abs(units), 10**digits)
+    head, tail = f"-{whole}" if units < 0 else f"{whole}", f"{part:0{digits}d}".rstrip("0").ljust(keep, "0")
     return f"{head}.{tail}" if tail else head

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context, Decimal
+from functools import cache
 from typing import Protocol, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from engine.core.instrument import Instrument
 from engine.core.journal import ItemRejected
@@ -25,7 +26,7 @@ MAX_PRICE_UNITS = 10**15
 """No price of any market comes near it, and it leaves room in 64 bits for every product of the kernel."""
 
 _EXACT = Context(prec=64, rounding=ROUND_FLOOR)
-_MICRO = Decimal("0.000001")
+_NOTHING, _WHOLE, _PPM = Decimal(0), Decimal(1), Decimal(PPM)
 _BETWEEN = re.compile(r"\s*,?\s*")
 _TYPE_CODES = {
     "extra_forbidden": "UNKNOWN_KEY",
@@ -54,6 +55,7 @@ class Named(Protocol):
 
 
 T = TypeVar("T", bound=Named)
+M = TypeVar("M", bound=BaseModel)
 
 
 class Refused(Exception):
@@ -85,10 +87,37 @@ def items_of(text: str, key: str) -> Items:
     return _within(body, found[0], key)
 
 
+def shaped(items: Sequence[object], shape: type[M], codes: Mapping[str, str]) -> list[M | Refused]:
+    """Each item as its strict model, or why it has not that shape. Nearly always all have it, and one validation says so."""
+    try:
+        return [*_all_of(shape).validate_python(items)]
+    except ValidationError:
+        return [_shaped_alone(item, shape, codes) for item in items]
+
+
+@cache
+def _all_of(shape: type[M]) -> TypeAdapter[tuple[M, ...]]:
+    return TypeAdapter(tuple[shape, ...])  # type: ignore[valid-type]
+
+
+def _shaped_alone(item: object, shape: type[M], codes: Mapping[str, str]) -> M | Refused:
+    try:
+        return shape.model_validate(as_object(item))
+    except ValidationError as fault:
+        return fault_of(fault, codes)
+    except Refused as refused:
+        return refused
+
+
 def judged(
-    found: Items, offered: Mapping[str, Instrument], accept: Callable[[object], T], asks: Callable[[T], Hashable]
+    found: Items,
+    shape: type[M],
+    codes: Mapping[str, str],
+    offered: Mapping[str, Instrument],
+    accept: Callable[[M], T],
+    asks: Callable[[T], Hashable],
 ) -> tuple[tuple[T, ...], tuple[ItemRejected, ...]]:
-    """The items that `accept` lets stand, one an instrument, and the refused ones with their codes.
+    """The items that have the `shape` and that `accept` lets stand, one an instrument, and the refused ones with their codes.
 
     An instrument named twice stands once where both ask for the same (`asks`), and not at all where they do not; so does one that
     is named again in a torn rest.
@@ -96,9 +125,11 @@ def judged(
     accepted: list[T] = []
     rejected: list[ItemRejected] = []
     times_named = Counter(name for name in map(_named, found.items) if name in offered)
-    for item in found.items:
+    for item, told in zip(found.items, shaped(found.items, shape, codes), strict=True):
         try:
-            accepted.append(accept(item))
+            if isinstance(told, Refused):
+                raise told
+            accepted.append(accept(told))
         except Refused as refused:
             name, seen = safe_text(_named(item), limit=40, one_line=True), safe_text(refused.observed, limit=80, one_line=True)
             rejected.append(ItemRejected(name, refused.code, seen))
@@ -143,21 +174,21 @@ def fault_of(fault: ValidationError, codes: Mapping[str, str]) -> Refused:
 
 def ppm_of(value: Decimal, code: str) -> int:
     """A fraction 0 to 1 floored to whole ppm; raises Refused with `code`."""
-    if not 0 <= value <= 1:
+    if not _NOTHING <= value <= _WHOLE:
         raise Refused(code, str(value))
     return floored_ppm(value)
 
 
 def floored_ppm(value: Decimal) -> int:
     """A number that is not below zero in whole ppm, floored."""
-    return int(value.quantize(_MICRO, context=_EXACT) * PPM)
+    return int(_EXACT.multiply(value, _PPM))
 
 
 def price_of(value: Decimal | None, instrument: Instrument) -> int:
     """A price in price units, 0 for none; raises Refused where it does not lie on the price grid of its market."""
     if value is None:
         return 0
-    if value <= 0:
+    if value <= _NOTHING:
         raise Refused("PRICE_RANGE", str(value))
     try:
         units = to_units(value, instrument.units.price)

@@ -8,7 +8,7 @@ Nothing here changes what is proposed. An unverified number is for the record, f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -18,10 +18,14 @@ from engine.core.units import PPM
 from engine.llm.margin_tables import margin_figures
 from engine.llm.prompts import PromptContext, shown
 
-_NUMBER = re.compile(r"(?<![\w.])[-+−]?\d{1,12}(?:,\d{3})*(?:\.\d{1,8})?(?![\w.]*\d)")
+_NUMBER = re.compile(r"[-+−\d](?<![\w.][-+−\d])(?:(?<=\d)\d{0,11}|(?<=[-+−])\d{1,12})(?:,\d{3})*(?:\.\d{1,8})?(?![\w.]*\d)")
 _WINDOW = re.compile(r"\d+")
-_COLUMN = re.compile(r"(?<![A-Za-z_])[A-Za-z_]++(?<=[A-Za-z_]_)\d+")
+_COLUMN = re.compile(r"[A-Za-z_](?<![A-Za-z_][A-Za-z_])[A-Za-z_]*+(?<=[A-Za-z_]_)\d+")
+"""Both begin with what they begin with, and look back after it: so the search skips to such a character in one stride."""
+_TOUCHING = re.compile(r"[0-9._](?:(?<=_)[0-9]+[-+]|(?<![_])[A-Za-z_])")
+"""A digit or point just before a letter, or a sign just behind what could be a column's digits."""
 _HUNDRED = Decimal(100)
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ def check_evidence(decision: Decision, figures: Mapping[str, Mapping[str, str]],
         shares, prices = (decision.target_weight_ppm, decision.confidence_ppm), (decision.stop_loss, decision.take_profit)
         return _own(shares, prices, price_scale)
 
-    return _checked(decision.instrument, decision.reasoning, decision.sources, own, figures)
+    verified, unverified = _numbers_checked(decision.instrument, decision.reasoning, own, figures)
+    return Evidence(tuple(verified), tuple(unverified), _unknown(decision.sources, figures))
 
 
 def check_view(view: ChannelView, figures: Mapping[str, Mapping[str, str]], *, price_scale: int) -> tuple[str, ...]:
@@ -78,7 +83,8 @@ def check_view(view: ChannelView, figures: Mapping[str, Mapping[str, str]], *, p
     def own() -> list[Decimal]:
         return _own((view.strength_ppm, view.confidence_ppm), (view.support, view.resistance), price_scale)
 
-    return _checked(view.instrument, view.reasoning, view.evidence, own, figures).unborne
+    _, unverified = _numbers_checked(view.instrument, view.reasoning, own, figures)
+    return tuple(unverified) + _unknown(view.evidence, figures)
 
 
 def _own(shares_ppm: tuple[int, ...], prices: tuple[int, ...], price_scale: int) -> list[Decimal]:
@@ -86,15 +92,12 @@ def _own(shares_ppm: tuple[int, ...], prices: tuple[int, ...], price_scale: int)
     return [Decimal(share) / PPM for share in shares_ppm] + [Decimal(price) / price_scale for price in prices if price]
 
 
-def _checked(
-    instrument: str,
-    reasoning: str,
-    sources: Sequence[str],
-    own: Callable[[], list[Decimal]],
-    figures: Mapping[str, Mapping[str, str]],
-) -> Evidence:
+def _numbers_checked(
+    instrument: str, reasoning: str, own: Callable[[], list[Decimal]], figures: Mapping[str, Mapping[str, str]]
+) -> tuple[list[str], list[str]]:
+    """The numbers of a reasoning that are borne out, and those that are not."""
     mine = figures.get(instrument, {})
-    printed = set(mine.values())  # most numbers are quoted just as they stood there
+    printed = mine.values()  # most numbers are quoted just as they stood there
     values: list[Decimal] | None = None
     verified: list[str] = []
     unverified: list[str] = []
@@ -102,11 +105,16 @@ def _checked(
         stands = text in printed or any(text.lstrip("+-−") in _windows(name) for name in mine)
         if not stands:
             if values is None:
-                values = [*(value for value in map(_decimal, printed) if value is not None), *own()]
+                values = [*(value for value in map(_decimal, set(printed)) if value is not None), *own()]
             stands = _stands(text, values)
         (verified if stands else unverified).append(text)
-    unknown = tuple(source for source in sources if not _names_a_figure(source, figures))
-    return Evidence(tuple(verified), tuple(unverified), unknown)
+    return verified, unverified
+
+
+def _unknown(sources: Sequence[str], figures: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """The sources that name no figure that was shown."""
+    named = ((source, source.rpartition(".")) for source in sources)
+    return tuple([source for source, (symbol, _, column) in named if column not in figures.get(symbol, _NONE)])
 
 
 @lru_cache(maxsize=1_024)
@@ -114,9 +122,12 @@ def _windows(column: str) -> frozenset[str]:
     return frozenset(_WINDOW.findall(column))
 
 
-def _numbers(text: str) -> Iterator[str]:
-    for match in _NUMBER.finditer(_COLUMN.sub(" ", text) if "_" in text else text):  # a column's name is not a number
-        yield match.group()
+def _numbers(text: str) -> list[str]:
+    """The numbers of a text. A column's name is not one: it is taken out where it touches what could be a part of a number, and
+    where it does not, its digits are none anyhow, for they follow an underscore."""
+    if "_" in text and (not text.isascii() or _TOUCHING.search(text) is not None):
+        text = _COLUMN.sub(" ", text)
+    return _NUMBER.findall(text)
 
 
 def _stands(text: str, values: list[Decimal]) -> bool:
@@ -128,11 +139,6 @@ def _stands(text: str, values: list[Decimal]) -> bool:
         for value in (figure, figure * _HUNDRED, figure / _HUNDRED)
         if number or not value
     )
-
-
-def _names_a_figure(source: str, figures: Mapping[str, Mapping[str, str]]) -> bool:
-    symbol, _, column = source.rpartition(".")
-    return column in figures.get(symbol, {})
 
 
 def _decimal(text: str) -> Decimal | None:

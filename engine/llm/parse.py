@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from pydantic import ValidationError
-
 from engine.core.decision import Decision, Intent
 from engine.core.instrument import Instrument
 from engine.core.journal import ItemRejected
 from engine.core.text import safe_text
 from engine.core.units import PPM
-from engine.llm.document import Refused, as_object, fault_of, floored_ppm, items_of, judged, ppm_of, price_of
+from engine.llm.document import Refused, floored_ppm, items_of, judged, ppm_of, price_of
 from engine.llm.schema import MAX_REASONING, ReplyItem
 
 MOST_WEIGHT = 1_000
@@ -78,7 +76,7 @@ def parse_reply(text: str, offered: Mapping[str, Instrument], *, max_weight_ppm:
 def parse_within(text: str, offered: Mapping[str, Instrument], weights: Range) -> Parsed:
     """The same for the weights that a desk may name. One below zero is SHORT_FORBIDDEN where the desk may not be short."""
     found = items_of(text, "decisions")
-    decisions, rejected = judged(found, offered, lambda item: _decision(item, offered, weights), _asks)
+    decisions, rejected = judged(found, ReplyItem, _CODES, offered, lambda told: _decision(told, offered, weights), _asks)
     return Parsed(decisions, rejected, found.outcome, found.detail)
 
 
@@ -86,11 +84,7 @@ def _asks(decision: Decision) -> tuple[object, ...]:
     return decision.intent, decision.target_weight_ppm, decision.stop_loss, decision.take_profit
 
 
-def _decision(item: object, offered: Mapping[str, Instrument], weights: Range) -> Decision:
-    try:
-        told = ReplyItem.model_validate(as_object(item))
-    except ValidationError as fault:
-        raise fault_of(fault, _CODES) from None
+def _decision(told: ReplyItem, offered: Mapping[str, Instrument], weights: Range) -> Decision:
     instrument = offered.get(told.instrument)
     if instrument is None:
         raise Refused("UNKNOWN_INSTRUMENT", told.instrument)

@@ -5,7 +5,6 @@ PromptContext + templates/ID.LANGUAGE.md ──render()──► Prompt (hashed,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -34,7 +33,6 @@ VALUES = (
 
 _ALLOWED = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If, nodes.Not, nodes.And, nodes.Or)
 _DIVIDER = "\n=== user ===\n"
-_FIGURE = re.compile(r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,10})?", re.ASCII)
 _BREAKS_FENCE = str.maketrans(dict.fromkeys('|<>`{}[]\\"\n\t', " "))
 _FRONT_MATTER_KEYS = {"id", "version", "market", "language", "schema"}
 
@@ -223,9 +221,13 @@ def shown(value: float | int | str | None) -> str:
     if isinstance(value, float):
         text = f"{value:.4g}"
         return f"{Decimal(text):f}" if "e" in text else text
-    if isinstance(value, str) and _FIGURE.fullmatch(value):
-        return value  # nearly every one: a number in writing has nothing in it to make plain
-    return _plain(str(value), MAX_NAME)
+    return _cell(str(value))
+
+
+@lru_cache(maxsize=8_192)
+def _cell(text: str) -> str:
+    """Figures in writing are few, coarse and come again with every cycle."""
+    return _plain(text, MAX_NAME)
 
 
 def _plain(text: str, limit: int) -> str:

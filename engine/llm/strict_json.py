@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from itertools import accumulate
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 16
@@ -19,12 +20,12 @@ MAX_DIGITS = 18
 """Significant digits of a number; more is noise or an attack, and 18 keep every later product exact."""
 
 _ONE_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_STRING = re.compile(_ONE_STRING, re.DOTALL)
-_STRINGS_END = re.compile(rf'[^"]*+(?:{_ONE_STRING}[^"]*+)*+', re.DOTALL)
-"""Every string of the text ends. Possessive throughout: nothing is looked at twice, so that no text takes quadratic time."""
+_BRACKET = re.compile(rf'[^"{{}}\[\]]*+(?:{_ONE_STRING}[^"{{}}\[\]]*+)*+([{{}}\[\]]|"[\s\S]*+|\Z)', re.DOTALL)
+"""The next bracket outside of strings; all the rest from the quote on where a string never ends; nothing at the end of the text.
+Possessive throughout: nothing is looked at twice, so that no text takes quadratic time."""
+_DEEPER = {"{": 1, "[": 1, "}": -1, "]": -1, "": 0}
 
 _EXPONENT = frozenset("eE")
-_BRACKETS = re.compile(r"[{}\[\]]")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["{}\[\]]', re.DOTALL)
 
 
@@ -98,16 +99,10 @@ def read(text: str) -> object:
 
 
 def _depth(text: str) -> int:
-    if _STRINGS_END.fullmatch(text) is None:
-        raise ValueError("a string never ends")
-    depth = deepest = 0
-    for bracket in _BRACKETS.findall(_STRING.sub("", text)):
-        if bracket in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        else:
-            depth -= 1
-    return deepest
+    try:
+        return max(0, *accumulate(map(_DEEPER.__getitem__, _BRACKET.findall(text))))
+    except KeyError:
+        raise ValueError("a string never ends") from None
 
 
 def _constant(literal: str) -> Mark:

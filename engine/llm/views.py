@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from engine.core.decision import ChannelView, Direction
 from engine.core.instrument import Instrument
 from engine.core.journal import ItemRejected
 from engine.core.text import safe_text
-from engine.llm.document import Refused, as_object, fault_of, items_of, judged, ppm_of, price_of
+from engine.llm.document import Refused, items_of, judged, ppm_of, price_of
 from engine.llm.parse import USABLE
 from engine.llm.schema import MAX_REASONING, ReplyView
 
 _CODES = {"literal_error": "DIRECTION"}
+_DIRECTIONS = {one.value: one for one in Direction}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def parse_views(text: str, offered: Mapping[str, Instrument]) -> ParsedViews:
     Strength and confidence are floored to whole ppm; support lies below resistance, both on the price grid of their market.
     """
     found = items_of(text, "views")
-    views, rejected = judged(found, offered, lambda item: _view(item, offered), _asks)
+    views, rejected = judged(found, ReplyView, _CODES, offered, lambda told: _view(told, offered), _asks)
     return ParsedViews(views, rejected, found.outcome, found.detail)
 
 
@@ -55,11 +54,7 @@ def _asks(view: ChannelView) -> tuple[object, ...]:
     return view.direction, view.strength_ppm, view.support, view.resistance
 
 
-def _view(item: object, offered: Mapping[str, Instrument]) -> ChannelView:
-    try:
-        told = ReplyView.model_validate(as_object(item))
-    except ValidationError as fault:
-        raise fault_of(fault, _CODES) from None
+def _view(told: ReplyView, offered: Mapping[str, Instrument]) -> ChannelView:
     instrument = offered.get(told.instrument)
     if instrument is None:
         raise Refused("UNKNOWN_INSTRUMENT", told.instrument)
@@ -68,11 +63,11 @@ def _view(item: object, offered: Mapping[str, Instrument]) -> ChannelView:
         raise Refused("PRICE_ORDER", f"support {told.support} is not below resistance {told.resistance}")
     return ChannelView(
         instrument=instrument.symbol,
-        direction=Direction(told.direction),
+        direction=_DIRECTIONS[told.direction],
         strength_ppm=ppm_of(told.strength, "STRENGTH_RANGE"),
         confidence_ppm=ppm_of(told.confidence, "CONFIDENCE_RANGE"),
         reasoning=safe_text(told.reasoning, limit=MAX_REASONING),
         support=support,
         resistance=resistance,
-        evidence=tuple(safe_text(source, limit=200, one_line=True) for source in told.evidence),
+        evidence=tuple([safe_text(source, limit=200, one_line=True) for source in told.evidence]),
     )
