@@ -157,6 +157,16 @@ def test_equity_equal_to_maintenance_is_liquidated() -> None:
     assert not must_liquidate(replace(exact, margin=exact.margin + 1), BTC, price)
 
 
+def test_a_position_that_outgrew_the_brackets_is_held_to_the_last_of_them() -> None:
+    # 150 BTC sold for 11.9 M stand at 15 M, beyond the last cap of 12 M: 1 % of it less 11,450 is what must be left of the margin.
+    short = held("short", "150", "79333.33333333", "3238550")
+    short = replace(short, entry=e8("11900000"))
+    assert must_liquidate(short, BTC, e8("100000"))
+    assert not must_liquidate(replace(short, margin=short.margin + 1), BTC, e8("100000"))
+    with pytest.raises(RuleUnknown):
+        must_liquidate(short, replace(BTC, tiers=()), e8("100000"))
+
+
 def test_margin_and_fees_must_be_covered_by_cash() -> None:
     with pytest.raises(BookingRefused):
         book_perp_fill(wallet("6029"), None, fill(Side.BUY, "1", "60000", "30"), BTC, 10)
