@@ -141,7 +141,7 @@ def carry(desk: Desk, *, until: datetime | None = None, steps: int | None = None
 
 
 def story(home: Path) -> dict[str, Any]:
-    """All that must be the same however often the process stopped: ids, orders, fills, cash, lots, marks."""
+    """All that must be the same however often the process stopped: ids, orders, fills, cash, holdings, funding, marks."""
     with books(home) as view:
         account = view.account("demo")
         return {
@@ -151,6 +151,9 @@ def story(home: Path) -> dict[str, Any]:
             "cash": account.cash,
             "balances": view.balances("demo"),
             "lots": {symbol: position.lots for symbol, position in account.positions.items()},
+            "perps": account.perps,
+            "fundings": view.fundings("demo", limit=10_000),
+            "liquidations": view.liquidations("demo", limit=10_000),
             "marks": [replace(point, seq=0) for point in view.equity("demo", limit=10_000)],
         }
 

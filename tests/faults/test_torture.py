@@ -39,3 +39,11 @@ def test_a_sabotaged_engine_is_caught(sabotage: str) -> None:
     done = torture("--kills", "120", "--jobs", "1", "--seed", "3", "--sabotage", sabotage)
     assert done.returncode == 1
     assert int(re.findall(r"^violations +(\d+)", done.stdout, re.MULTILINE)[0]) > 0
+
+
+def test_kills_of_a_desk_of_perpetuals_settle_and_liquidate_once() -> None:
+    """The whole is the same command with more kills; each directory's fundings and liquidations equal those of an unbroken run."""
+    done = torture("--kills", "24", "--jobs", "2", "--seed", "5", "--perps")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for kind in ("FundingSettled", "Liquidated"):
+        assert re.search(rf"^  \S*{kind}\S* \w+ +\d+$", done.stdout, re.MULTILINE), f"nothing was written of {kind}"

@@ -3,7 +3,7 @@
 worker ──fork──► a life of the engine ──SIGKILL at a failpoint or a random instant──► next life on the same directory ──► … ──► end
 end of a directory ──► its story equals that of an uninterrupted run · nothing lost or doubled · doctor content · replay equal
 
-Run: python -m tests.faults.torture --kills 10000 --jobs 2 --seed 1 [--min-hit 0.95] [--sabotage NAME] [--directory DIR]
+Run: python -m tests.faults.torture --kills 10000 --jobs 2 --seed 1 [--min-hit 0.95] [--perps] [--sabotage NAME] [--directory DIR]
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from engine.replay import Replay
 from engine.store import books
 from engine.store.check import check
 from tests.engine.desk_harness import SparingDesk, story
+from tests.faults import perp_market
 from tests.faults.failpoints import POINTS, SABOTAGES, SNAPSHOT_POINTS, Plan, Watch, arm
 
 LIFE_S = 60.0
@@ -51,8 +52,13 @@ DESKS: tuple[dict[str, Any], ...] = (
     {"schedule": "at 09:20, 13:00", "replay": {"start": date(2020, 4, 22), "end": date(2020, 5, 8)}},
     {"schedule": "at 09:20, 14:50", "strategy": "baseline", "replay": {"start": date(2020, 4, 23), "end": date(2020, 5, 8)}},
     {"schedule": "every 60m in session", "replay": {"start": date(2020, 2, 4), "end": date(2020, 2, 7)}},
+    perp_market.DESK,
 )
-"""The first two have distributions, a holiday and names without a sound bar in them; the third many cycles a day."""
+"""The first two have distributions, a holiday and names without a sound bar in them; the third many cycles a day; the last,
+tortured alone (`--perps`), trades perpetuals both ways and is liquidated both ways."""
+ORDINARY, PERPS = range(len(DESKS) - 1), range(len(DESKS) - 1, len(DESKS))
+SHORT_LIFE_S = (0.45, 0.45, 0.45, 2.0)
+"""Within what a life ends at an instant nobody chose, by desk: a market of the store takes longer to open."""
 
 
 @dataclass(slots=True)
@@ -95,6 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--min-hit", type=float, default=0.0)
+    parser.add_argument("--perps", action="store_true", help="only the desk of perpetuals")
     parser.add_argument("--sabotage", choices=sorted(SABOTAGES), default="")
     parser.add_argument("--directory", type=Path, default=Path("/dev/shm") if Path("/dev/shm").is_dir() else None)
     options = parser.parse_args(arguments)
@@ -107,7 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
             flush=True,
         )
 
-    tally = torture(options.kills, options.jobs, options.seed, options.sabotage, options.directory, progress)
+    desks = PERPS if options.perps else ORDINARY
+    tally = torture(options.kills, options.jobs, options.seed, options.sabotage, options.directory, progress, desks)
     seconds = time.monotonic() - began
     print(f"kills                 {tally.kills} in {seconds:.0f} s ({tally.kills / seconds:.1f}/s)")
     print(f"  at failpoints       {tally.at_failpoints}")
@@ -125,7 +133,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def torture(
-    kills: int, jobs: int, seed: int, sabotage: str, directory: Path | None, progress: Callable[[Tally], None] = lambda tally: None
+    kills: int,
+    jobs: int,
+    seed: int,
+    sabotage: str,
+    directory: Path | None,
+    progress: Callable[[Tally], None] = lambda tally: None,
+    desks: range = ORDINARY,
 ) -> Tally:
     """Spend `kills` lives in `jobs` processes; a sabotaged engine is let go at its first violation."""
     tally, pipes = Tally(), {}
@@ -134,7 +148,7 @@ def torture(
         share = kills // jobs + (job < kills % jobs)
         if os.fork() == 0:
             os.close(read)
-            _worker(share, random.Random(f"{seed}/{job}"), sabotage, directory, write)
+            _worker(share, random.Random(f"{seed}/{job}"), sabotage, directory, write, desks)
         os.close(write)
         pipes[read] = b""
     while pipes:
@@ -152,13 +166,13 @@ def torture(
     return tally
 
 
-def _worker(kills: int, chance: random.Random, sabotage: str, directory: Path | None, report: int) -> None:
+def _worker(kills: int, chance: random.Random, sabotage: str, directory: Path | None, report: int, desks: range) -> None:
     code, done, hits, labels = 1, 0, Counter[str](), set[str]()
     try:
         while done < kills:
             home = Path(tempfile.mkdtemp(prefix="torture-", dir=directory))
             tally = Tally()
-            _one_directory(home, chance, sabotage, kills - done, labels, hits, tally)
+            _one_directory(home, chance, desks, sabotage, kills - done, labels, hits, tally)
             done += tally.kills
             os.write(report, json.dumps(_plain(tally)).encode() + b"\n")
             if not tally.violations:
@@ -179,15 +193,25 @@ def _plain(tally: Tally) -> dict[str, Any]:
 
 
 def _one_directory(
-    home: Path, chance: random.Random, sabotage: str, budget: int, labels: set[str], hits: Counter[str], tally: Tally
+    home: Path,
+    chance: random.Random,
+    desks: range,
+    sabotage: str,
+    budget: int,
+    labels: set[str],
+    hits: Counter[str],
+    tally: Tally,
 ) -> None:
     """One ledger through many kills to the end of its market, and then the truth about it."""
-    desk = chance.randrange(len(DESKS))
+    desk = chance.choice(desks)
     state = mmap.mmap(-1, 8)
+    if desk in PERPS:
+        for name in ("home", "reference"):
+            forked(lambda tell, name=name: perp_market.prepare(home / name), LIFE_S)  # type: ignore[misc]
     for life in range(MAX_LIVES):
         plan, seconds = Plan(), LIFE_S
         if tally.kills < budget:
-            plan, seconds = _doom(chance, labels, hits)
+            plan, seconds = _doom(chance, labels, hits, SHORT_LIFE_S[desk])
         said, killed, code = _live(home / "home", desk, plan, seconds, sabotage, state)
         for line in said:
             verb, _, rest = line.partition(" ")
@@ -214,10 +238,10 @@ def _one_directory(
     tally.directories = 1
 
 
-def _doom(chance: random.Random, labels: set[str], hits: Counter[str]) -> tuple[Plan, float]:
+def _doom(chance: random.Random, labels: set[str], hits: Counter[str], short_s: float) -> tuple[Plan, float]:
     """When and where the next life ends: half of them at an instant nobody chose, half at a failpoint, the least visited first."""
     if chance.random() < 0.5:
-        return Plan(), chance.uniform(0.0, 0.45)
+        return Plan(), chance.uniform(0.0, short_s)
     nth, point = 1 + int(chance.expovariate(1 / 8)), chance.choice(POINTS)
     places = [(label, at) for label in sorted(labels) for at in POINTS] + [("snapshot", at) for at in SNAPSHOT_POINTS]
     chance.shuffle(places)
@@ -256,9 +280,9 @@ def _live(home: Path, desk: int, plan: Plan, seconds: float, sabotage: str, stat
 
 def _carried(home: Path, desk: int) -> str:
     """The real engine on `home` to the end of its tape; why it failed, or ''."""
-    config = DeskConfig.model_validate(
-        {**DESKS[desk], "risk": WIDE, "history_days": 30, "replay": ReplayConfig(**DESKS[desk]["replay"])}
-    )
+    told = DESKS[desk]
+    risk, stretch = {**told.get("risk", {}), **WIDE}, ReplayConfig(**told["replay"])
+    config = DeskConfig.model_validate({**told, "risk": risk, "history_days": 30, "replay": stretch})
     running = Engine(Config(desk={"demo": config}), home, clock=SystemClock(), environ={}, speed=0.0)
     running.start()
     if not running.wait(timeout_s=LIFE_S):
