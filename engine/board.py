@@ -12,6 +12,7 @@ from engine.core.clock import Clock
 from engine.core.instrument import Instrument
 from engine.core.text import safe_text
 from engine.core.units import Market
+from engine.exchange import PerpTerms
 from engine.state import EventRow, State, StatusView
 
 
@@ -27,6 +28,7 @@ class DeskFace:
     replay: bool
     offline: Mapping[str, bool]
     prompts: dict[str, str] = field(default_factory=dict)
+    terms: PerpTerms | None = None
 
     def name_of(self, symbol: str) -> str:
         """The name of an instrument; its code where the desk no longer trades it and only the ledger remembers."""

@@ -22,6 +22,8 @@ from engine.core.journal import (
     CycleMoved,
     DecisionsMade,
     Filled,
+    FundingSettled,
+    Liquidated,
     Marked,
     ModelAsked,
     ModelReplied,
@@ -45,7 +47,7 @@ from engine.feeds.tape import SessionEvent
 from engine.publish_models import ModelsTopic
 from engine.publish_orders import OrdersTopic
 from engine.reports.verdicts import readable, seen_and_limit
-from engine.rows import decision_rows, position_row, quote_row, ruled_row, shown_age, strategy_told
+from engine.rows import decision_rows, margin_told, perp_row, position_row, quote_row, ruled_row, shown_age, strategy_told
 from engine.state import (
     AlertRow,
     DecisionRow,
@@ -130,12 +132,12 @@ class Publisher:
         account = face.broker.account()
         seen = [quote for quote in quotes if quote.symbol in face.instruments]
         now = None if face.replay else self._wall.now()
-        rows = [(row.symbol, quote_row(face.instruments[row.symbol], row, row.symbol in account.positions, now)) for row in seen]
+        rows = [(row.symbol, quote_row(face.instruments[row.symbol], row, row.symbol in account.held, now)) for row in seen]
         self._state.quotes.put(rows)
         if quotes and face.replay:
             self.stands(desk, max(quote.known_at for quote in quotes))
             self.status(desk, source_age_s=0.0)
-        if any(quote.symbol in account.positions for quote in quotes):
+        if any(quote.symbol in account.held for quote in quotes):
             self._positions(face)
             self._worth(face, account)
 
@@ -257,6 +259,9 @@ class Publisher:
     def _decided(self, face: DeskFace, record: DecisionsMade) -> None:
         rows = [(row.key, row) for row in decision_rows(record, face.instruments, self._board.now(face.desk))]
         self._state.decisions.put(rows)
+            case FundingSettled() | Liquidated():
+                self.event(desk, *margin_told(record), at=record.at)
+                self._positions(face)
         if record.reused:
             self.event(face.desk, "DECISIONS_REUSED", ("cycle", record.cycle_id), ("source", record.reused))
         for refused in record.rejected:
@@ -333,6 +338,7 @@ class Publisher:
         self._state.edge("alert")
 
     # -- rows -------------------------------------------------------------------------------------------------------------
+        equity += sum(perp.worth(face.broker.mark_price(symbol)) for symbol, perp in account.perps.items())
 
     def _positions(self, face: DeskFace) -> None:
         account, day = face.broker.account(), self._board.trading_day(face.desk)
@@ -345,3 +351,6 @@ def _desk_of(record: Record) -> str:
     """The desk a record belongs to; '' for one that belongs to none."""
     inner = getattr(record, "order", None) or getattr(record, "fill", None) or record
     return str(getattr(inner, "desk", ""))
+        if face.terms is not None:
+            terms, marks = face.terms, face.broker.mark_price
+            rows += [(name, perp_row(face.instruments[name], perp, marks(name), terms)) for name, perp in account.perps.items()]

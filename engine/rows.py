@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
-from engine.core.account import Account
+from engine.core.account import Account, PerpPosition
 from engine.core.decision import Verdict
 from engine.core.instrument import Instrument
-from engine.core.journal import DecisionsMade, ModelAsked
+from engine.core.journal import DecisionsMade, FundingSettled, Liquidated, ModelAsked
 from engine.core.market import Quote
 from engine.core.order import Order
 from engine.core.strategy import StrategyJudged, StrategyProposed, strategy_of
 from engine.core.text import safe_text
-from engine.core.units import PPM, Market, Units, from_units, plain
+from engine.core.units import PPM, UNITS, Market, Units, from_units, plain
+from engine.exchange import PerpTerms, liquidation_price
+from engine.reports.protection import protection_told
 from engine.reports.verdicts import seen_and_limit
 from engine.state import DecisionRow, FindingRow, ModelRow, OrderRow, PositionRow, QuoteRow
 
@@ -69,6 +71,29 @@ def position_row(instrument: Instrument, account: Account, price: int, day: date
         market_value=plain(value, units.money),
         unrealized=plain(gain, units.money),
         unrealized_ppm=gain * PPM // position.cost if position.cost else 0,
+    )
+
+
+def perp_row(instrument: Instrument, perp: PerpPosition, price: int, terms: PerpTerms) -> PositionRow:
+    """One perpetual at `price` (price units, 0 = none known): all of it can be closed; what it is worth is margin and gain."""
+    units, size = instrument.units, abs(perp.quantity)
+    gain = perp.unrealized(price) if price else 0
+    dies = liquidation_price(perp, terms.contracts[instrument.symbol])
+    quantity = plain(perp.quantity, units.quantity, places=0)
+    return PositionRow(
+        symbol=instrument.symbol,
+        name=instrument.name,
+        quantity=quantity,
+        sellable=quantity,
+        average=_average(perp.entry, size, units),
+        last=plain(price, units.price),
+        market_value=plain(perp.worth(price), units.money),
+        unrealized=plain(gain, units.money),
+        unrealized_ppm=gain * PPM // perp.entry if perp.entry else 0,
+        side="long" if perp.quantity > 0 else "short",
+        leverage=f"{terms.leverage}x",
+        margin=plain(perp.margin, units.money),
+        liquidation=plain(dies // instrument.tick * instrument.tick, units.price) if dies else "",
     )
 
 
@@ -172,6 +197,18 @@ def ruled_row(row: DecisionRow, verdict: Verdict, units: Units) -> DecisionRow:
     result = verdict.result.value
     finding = FindingRow(result, verdict.rule, verdict.code, observed, limit, verdict.before, verdict.after)
     return replace(row, verdict=result, rule=verdict.rule, code=verdict.code, findings=(*row.findings, finding))
+
+
+def margin_told(record: FundingSettled | Liquidated) -> tuple[str, *tuple[tuple[str, str], ...]]:
+    """What the log says of a settlement or a liquidation: an event's code and its parameters."""
+    units, name = UNITS[Market.CRYPTO], ("instrument", record.instrument)
+    mark = ("mark", plain(record.mark, units.price))
+    if isinstance(record, FundingSettled):
+        received = sum(posting.amount for posting in record.postings if posting.account.partition(":")[0] in ("cash", "margin"))
+        rate = ("rate", f"{from_units(record.rate_e8, 1_000_000):.4f} %")
+        return "FUNDING", name, ("amount", plain(received, units.money)), rate, mark
+    lost = sum(posting.amount for posting in record.postings if posting.account.startswith(("realized:", "fees:")))
+    return "LIQUIDATION", name, mark, ("lost", plain(lost, units.money))
 
 
 def strategy_told(record: StrategyProposed | StrategyJudged) -> tuple[str, tuple[str, str], *tuple[tuple[str, str], ...]]:

@@ -155,7 +155,10 @@ class QuoteRow:
 
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """One holding: held and sellable today (持仓 / 可卖); amounts are decimal strings, prices units of `scale`."""
+    """One holding: held and sellable today (持仓 / 可卖); amounts are decimal strings, prices units of `scale`.
+
+    Of a perpetual also its `side`, `leverage`, `margin` and `liquidation` price, '' for what was bought outright.
+    """
 
     symbol: str
     name: str
@@ -167,6 +170,10 @@ class PositionRow:
     unrealized: str
     unrealized_ppm: int
 
+    side: str = ""
+    leverage: str = ""
+    margin: str = ""
+    liquidation: str = ""
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:

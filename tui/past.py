@@ -203,11 +203,12 @@ def _why(arguments: argparse.Namespace, settings: Settings) -> int:
         if not any(book.desk == desk for book in view.desks()):
             raise ConfigError(f"desk {desk} has not run yet in {settings.home}")
         chain = list(_chain(view, desk, arguments.symbol, arguments.limit))
-        position = view.account(desk).positions.get(arguments.symbol)
-        units = units_of(view, desk)
+        account, units = view.account(desk), units_of(view, desk)
+        position, perp = account.positions.get(arguments.symbol), account.perps.get(arguments.symbol)
     if not chain:
         raise KanpanError(f"desk {desk} has never decided anything about {arguments.symbol}")
-    held = plain(position.quantity, units.quantity, places=0) if position else "0"
+    standing = position.quantity if position else perp.quantity if perp else 0
+    held = plain(standing, units.quantity, places=0)
     if settings.as_json:
         print_line(json.dumps({"symbol": arguments.symbol, "held": held, "chain": chain}, ensure_ascii=False, indent=2))
         return 0

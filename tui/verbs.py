@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.commands import Command, effects, leave
@@ -34,6 +34,7 @@ from tui.fees import with_fees_told
 from tui.table import document, table
 
 if TYPE_CHECKING:
+    from engine.exchange import Contract
     from tui.cli import Settings
 
 ANSWER_WITHIN_S = 5.0
@@ -150,8 +151,8 @@ def _list(command: str, arguments: argparse.Namespace, settings: Settings) -> in
         ],
         "orders": lambda view: [order_record(view, item, units_of(view, desk)) for item in view.orders(desk, limit=limit)],
         "fills": lambda view: [fill_record(item, units_of(view, desk)) for item in view.fills(desk, limit=limit)],
-        "positions": lambda view: position_records(view, desk),
-        "account": lambda view: account_record(view, desk),
+        "positions": lambda view: position_records(view, desk, contracts_of(settings, desk)),
+        "account": lambda view: account_record(view, desk, contracts_of(settings, desk)),
         "alerts": lambda view: [alert_record(item) for item in view.alerts(desk, limit=limit)],
     }
     found: Any = [] if command != "account" else {}
@@ -171,11 +172,18 @@ def _list(command: str, arguments: argparse.Namespace, settings: Settings) -> in
     return 0
 
 
+def contracts_of(settings: Settings, desk: str) -> Mapping[str, Contract]:
+    """The contracts a desk of perpetuals trades by, as it is configured now; none for any other."""
+    terms = settings.config.desk.get(desk.partition(MARK)[0])
+    return terms.perps.terms(terms.universe.symbols).contracts if terms is not None and terms.perps is not None else {}
+
+
 def _show(arguments: argparse.Namespace, settings: Settings) -> int:
     if not (settings.home / "ledger.db").exists():
         raise ConfigError(f"nothing has run yet in {settings.home}")
     with books(settings.home) as view:
-        record = cycle_record(view, find_cycle(view, arguments.cycle_id), texts=True)
+        name = find_cycle(view, arguments.cycle_id)
+        record = cycle_record(view, name, texts=True, contracts=contracts_of(settings, name.partition(":")[0]))
     if record is None:
         raise ConfigError(f"no cycle {arguments.cycle_id}; `kanpan cycles` lists them")
     print_cycle(record, as_json=settings.as_json)
@@ -254,7 +262,7 @@ def _cycle(arguments: argparse.Namespace, settings: Settings) -> int:
             raise KanpanError(f"desk {desk} can run no cycle now: its market is closed")
         raise KanpanError(f"desk {desk} has no cycle left to run: the replay has ended; start again with another --home")
     with books(settings.home) as view:
-        record = cycle_record(view, name, texts=False)
+        record = cycle_record(view, name, texts=False, contracts=contracts_of(settings, desk))
     if record is None:
         raise KanpanError(f"cycle {name} is not in the ledger")
     print_cycle(record, as_json=settings.as_json)

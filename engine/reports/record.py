@@ -13,6 +13,8 @@ from engine.core.order import Fill
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, Units, from_units, plain
 from engine.reports.fees import coins_told, fee_fields
+from engine.reports.margin import NO_CONTRACTS, Contracts, margin_fields, perp_records
+from engine.reports.protection import protection_told
 from engine.reports.verdicts import seen_and_limit
 from engine.store import AlertBook, Books, CycleBook, ModelCall, OrderBook
 from engine.store.views import ModelCost
@@ -50,7 +52,7 @@ def cost_told(calls: Iterable[ModelCall] | Iterable[ModelCost]) -> str:
     return " ".join(f"{amount.normalize():f} {currency}" for currency, amount in sorted(spent.items()))
 
 
-def cycle_record(books: Books, cycle_id: str, *, texts: bool) -> Json | None:
+def cycle_record(books: Books, cycle_id: str, *, texts: bool, contracts: Contracts = NO_CONTRACTS) -> Json | None:
     """One cycle whole, with the keys of the contract; `texts` adds every prompt and raw reply. None: no such cycle."""
     history = books.cycle(cycle_id)
     if history is None:
@@ -102,7 +104,7 @@ def cycle_record(books: Books, cycle_id: str, *, texts: bool) -> Json | None:
         for verdict in (ruled.verdicts if ruled else ())
     ]
     record["orders"] = [order_record(books, item, units) for item in books.orders_of(cycle_id)]
-    record["account"] = account_record(books, cycle.desk)
+    record["account"] = account_record(books, cycle.desk, contracts)
     record["steps"] = [{"state": step.state.value, "at": step.at.isoformat(), "reason": step.reason} for step in history.steps]
     return record
 
@@ -174,8 +176,8 @@ def fill_record(fill: Fill, units: Units) -> Json:
     }
 
 
-def position_records(books: Books, desk: str) -> list[Json]:
-    """Every holding at its last recorded mark."""
+def position_records(books: Books, desk: str, contracts: Contracts = NO_CONTRACTS) -> list[Json]:
+    """Every holding at its last recorded mark; `contracts` tell where perpetuals would be liquidated."""
     units, account = units_of(books, desk), books.account(desk)
     curve = books.equity(desk, limit=1)
     records: list[Json] = []
@@ -192,16 +194,20 @@ def position_records(books: Books, desk: str) -> list[Json]:
                 "unrealized_pnl": plain(value - position.cost, units.money),
             }
         )
-    return records
+    return [*records, *perp_records(books, desk, units, contracts)]
 
 
-def account_record(books: Books, desk: str) -> Json:
+def account_record(books: Books, desk: str, contracts: Contracts = NO_CONTRACTS) -> Json:
     """Cash, equity and what was gained, exactly as booked; positions at their last recorded marks."""
     units, account = units_of(books, desk), books.account(desk)
     value = cost = 0
     for position in account.positions.values():
         value += units.notional(position.mark, position.quantity) if position.mark else position.cost
         cost += position.cost
+    marks = books.marks(desk) if account.perps else {}
+    for symbol, perp in account.perps.items():
+        value += perp.worth(marks.get(symbol, 0))
+        cost += perp.margin
     return {
         "desk": desk,
         "currency": account.currency,
@@ -215,8 +221,9 @@ def account_record(books: Books, desk: str) -> Json:
         "income": plain(account.flows, units.money),
         "fees": plain(account.fees, units.money),
         "fees_in_coin": coins_told(books.fees_in_coin(desk), units),
+        **margin_fields(books, desk, units),
         "model_cost": cost_told(books.model_costs(desk)),
-        "positions": position_records(books, desk),
+        "positions": position_records(books, desk, contracts),
     }
 
 

@@ -102,13 +102,22 @@ class Books:
         lots: dict[str, list[Lot]] = {}
         for row in self._select("lots", "desk = ? ORDER BY instrument, seq, n", desk):
             lots.setdefault(row[2], []).append(lot_of(row))
-        marks = dict(self._all("SELECT instrument, price FROM marks WHERE desk = ?", desk))
+        marks = self.marks(desk)
         return {name: Position(name, tuple(held), marks.get(name, 0)) for name, held in lots.items()}
 
     def perps(self, desk: str) -> dict[str, PerpPosition]:
         """Perpetuals held, by instrument."""
         rows = self._all("SELECT instrument, quantity, entry, margin FROM perps WHERE desk = ? ORDER BY instrument", desk)
         return {row[0]: PerpPosition(*row) for row in rows}
+
+    def marks(self, desk: str) -> dict[str, int]:
+        """The last recorded mark of each instrument, in price units."""
+        return dict(self._all("SELECT instrument, price FROM marks WHERE desk = ?", desk))
+
+    def funding_received(self, desk: str) -> int:
+        """All funding settled, in money units; below zero it was paid."""
+        found = self._one("SELECT coalesce(sum(amount), 0) FROM fundings WHERE desk = ?", desk)
+        return int(found[0]) if found is not None else 0
 
     def fundings(self, desk: str, *, limit: int = 500) -> tuple[views.FundingBook, ...]:
         """The last fundings settled."""

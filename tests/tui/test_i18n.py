@@ -27,7 +27,8 @@ from tui.panels.help import GROUPS
 from tui.panels.league import LeaguePanel
 from tui.widgets.status_row import BROKEN, STAGE_OF
 
-CODES = """CYCLE_STARTED{cycle,trigger} CYCLE_STATE{cycle,state} CYCLE_ENDED{cycle,state,reason} SNAPSHOT{hash,source,instruments}
+CODES = """FUNDING{instrument,amount,rate,mark} LIQUIDATION{instrument,mark,lost} LIQUIDATED{instrument,mark,lost}
+FUNDING_HIGH{instrument,paid,rate,limit} CYCLE_STARTED{cycle,trigger} CYCLE_STATE{cycle,state} CYCLE_ENDED{cycle,state,reason} SNAPSHOT{hash,source,instruments}
 MODEL_REPLIED{model,outcome,latency_ms,tokens_in,tokens_out,cost} MODEL_ABSTAINED{model,reason} DECISION_REJECTED{instrument,code}
 RISK_CLAMP{instrument,rule,code,observed,limit,before,after}
 RISK_DENY{instrument,rule,code,observed,limit} ORDER{order,instrument,side,quantity,status,code}
@@ -39,7 +40,7 @@ RECOVERED{cycle,state} REPLAY_FINISHED{} ENGINE_STOPPED{reason}
 LEDGER_FAILED{reason} OFFLINE_MODEL{} BOOKS_BALANCED{}"""
 EVERY_CODE = {name: set(filter(None, holes.split(","))) for name, holes in re.findall(r"([A-Z_]+)\{([a-z_,]*)\}", CODES)}
 COLUMNS = [column for room in (quotes, positions, orders, alerts, decisions, events) for column in room.COLUMNS]
-COLUMNS += [*events.DESK_COLUMNS, *LeaguePanel(Face(load("en"), Inks({}), UNICODE, "")).columns]
+COLUMNS += [*positions.MARGINED, *events.DESK_COLUMNS, *LeaguePanel(Face(load("en"), Inks({}), UNICODE, "")).columns]
 
 
 def test_both_languages_have_the_same_keys_and_the_same_holes() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.state import PositionRow
+from engine.state import PositionRow, TopicView
 from tui.face import Face
 from tui.format import money, percent, sign_of, signed_money, trimmed
 from tui.widgets.line_table import Column, LineTable
@@ -34,9 +34,35 @@ COLUMNS: tuple[Column[PositionRow], ...] = (
 )
 
 
+def _side(row: PositionRow, face: Face) -> Span:
+    long = row.side == "long"
+    return (face.words.t("way.long" if long else "way.short"), face.inks.signed(1 if long else -1))
+
+
+MARGINED: tuple[Column[PositionRow], ...] = (
+    COLUMNS[0],
+    Column("way", 5, _side, "left", lambda row: row.side, zh=4),
+    *COLUMNS[1:4],
+    Column("liquidation", 9, lambda row, face: (row.liquidation or "-", "warning"), "right", rank=1, most=12),
+    Column("leverage", 4, lambda row, face: (row.leverage, "text"), "right", rank=2),
+    Column("margin", 10, lambda row, face: (money(row.margin), "text"), "right", rank=3),
+    Column("average", 9, lambda row, face: (row.average, "dim"), "right", rank=4, most=12),
+    COLUMNS[-1],
+)
+"""What a perpetual shows: which way it goes and where it dies, in place of what may be sold today."""
+
+
+class PositionsTable(LineTable[PositionRow]):
+    """The positions table; it shows the columns of perpetuals as long as it holds any."""
+
+    def apply(self, view: TopicView[PositionRow], changed: frozenset[str] | None) -> None:
+        self.show_columns(MARGINED if any(row.side for row in view.rows.values()) else COLUMNS)
+        super().apply(view, changed)
+
+
 def positions_panel(face: Face) -> LineTable[PositionRow]:
     """The positions table."""
-    return LineTable(
+    return PositionsTable(
         face,
         id="positions",
         title_key="panel.positions",
