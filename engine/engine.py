@@ -230,10 +230,10 @@ class Engine:
             source=tape.source,
             replay=live is None,
             offline={model.name: model.offline for model in models},
+            terms=worker.terms,
         )
         closes = [point.equity for point in curve if not point.cycle_id]
         cash = known.cash if known is not None else mandate.cash
-            terms=worker.terms,
         equity = curve[-1].equity if curve else cash
         self._publisher.attach(face, cycles=cycles, equity=equity, day_start=closes[-1] if closes else cash)
         if known is not None:

@@ -223,6 +223,9 @@ class Publisher:
                 self._orders.filled(face, record)
             case Adjusted():
                 self._adjusted(face, record)
+            case FundingSettled() | Liquidated():
+                self.event(desk, *margin_told(record), at=record.at)
+                self._positions(face)
             case Marked():
                 self._marked(face, record)
             case AlertRaised() | AlertAcknowledged():
@@ -259,9 +262,6 @@ class Publisher:
     def _decided(self, face: DeskFace, record: DecisionsMade) -> None:
         rows = [(row.key, row) for row in decision_rows(record, face.instruments, self._board.now(face.desk))]
         self._state.decisions.put(rows)
-            case FundingSettled() | Liquidated():
-                self.event(desk, *margin_told(record), at=record.at)
-                self._positions(face)
         if record.reused:
             self.event(face.desk, "DECISIONS_REUSED", ("cycle", record.cycle_id), ("source", record.reused))
         for refused in record.rejected:
@@ -299,6 +299,7 @@ class Publisher:
         for symbol, position in account.positions.items():
             price = face.broker.last_price(symbol)
             equity += units.notional(price, position.quantity) if price else position.cost
+        equity += sum(perp.worth(face.broker.mark_price(symbol)) for symbol, perp in account.perps.items())
         self._show_equity(face.desk, equity, units.money)
 
     def _show_equity(self, desk: str, equity: int, money: int) -> None:
@@ -338,12 +339,14 @@ class Publisher:
         self._state.edge("alert")
 
     # -- rows -------------------------------------------------------------------------------------------------------------
-        equity += sum(perp.worth(face.broker.mark_price(symbol)) for symbol, perp in account.perps.items())
 
     def _positions(self, face: DeskFace) -> None:
         account, day = face.broker.account(), self._board.trading_day(face.desk)
         held = sorted(account.positions)
         rows = [(name, position_row(face.instruments[name], account, face.broker.last_price(name), day)) for name in held]
+        if face.terms is not None:
+            terms, marks = face.terms, face.broker.mark_price
+            rows += [(name, perp_row(face.instruments[name], perp, marks(name), terms)) for name, perp in account.perps.items()]
         self._state.positions.replace(rows)
 
 
@@ -351,6 +354,3 @@ def _desk_of(record: Record) -> str:
     """The desk a record belongs to; '' for one that belongs to none."""
     inner = getattr(record, "order", None) or getattr(record, "fill", None) or record
     return str(getattr(inner, "desk", ""))
-        if face.terms is not None:
-            terms, marks = face.terms, face.broker.mark_price
-            rows += [(name, perp_row(face.instruments[name], perp, marks(name), terms)) for name, perp in account.perps.items()]

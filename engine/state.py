@@ -169,11 +169,11 @@ class PositionRow:
     market_value: str
     unrealized: str
     unrealized_ppm: int
-
     side: str = ""
     leverage: str = ""
     margin: str = ""
     liquidation: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
