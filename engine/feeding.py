@@ -118,7 +118,14 @@ def live_tape(name: str, desk: DeskConfig, world: World, fetcher: Fetcher, start
 
     lists = world.home / LISTS
     ladder = build_ladder(
-        desk.market, desk.feed, fetcher, lists=lists, sample=sample_dir(), observer=switched, monotonic=clock.monotonic
+        desk.market,
+        desk.feed,
+        fetcher,
+        lists=lists,
+        sample=sample_dir(),
+        remember=lists / desk.market / f"quotes-{name}.parquet",
+        observer=switched,
+        monotonic=clock.monotonic,
     )
     store = MarketStore.open(world.home, desk.market)
     now = clock.now()

@@ -26,7 +26,7 @@ from engine.feeds.eastmoney_lists import (
 )
 from engine.feeds.fields import Ranking
 from engine.feeds.quote_rows import batched, quote_table
-from engine.feeds.source import Fault, FeedError, Fetch, Request
+from engine.feeds.source import Fault, FeedError, Fetch, Request, passing
 
 LIST_HOST = "push2.eastmoney.com"
 DELAYED_HOST = "push2delay.eastmoney.com"
@@ -64,11 +64,13 @@ class Eastmoney:
         A symbol that it does not quote is missing from the table; it is for the ladder to say how many may be.
         """
         if not symbols:
-            return self._whole(self._crawl(fetch, SHARES, "f12", QUOTE_FIELDS, descending=False), now)
+            arrived = passing(fetch, now)
+            return self._whole(self._crawl(fetch, SHARES, "f12", QUOTE_FIELDS, descending=False), arrived())
         return batched(self, fetch, symbols, now)
 
     def ranking(self, fetch: Fetch, by: Ranking, top: int, now: datetime) -> pl.DataFrame:
         """QUOTE_TABLE of the `top` shares by `by` (amount, volume, turnover or change), sorted by symbol. Raises FeedError."""
+        arrived = passing(fetch, now)
         field = RANKINGS[by]
         wanted = -(-top // BATCH)
         pages = [parse_page(fetch(self.name, self._page_request(SHARES, field, QUOTE_FIELDS, 1, descending=True)))]
@@ -77,7 +79,7 @@ class Eastmoney:
                 break
             pages.append(parse_page(fetch(self.name, self._page_request(SHARES, field, QUOTE_FIELDS, number, descending=True))))
         best = pl.concat([page.rows for page in pages]).unique(["f12", "f13"], keep="first", maintain_order=True).head(top)
-        return quote_table(self.name, raw_quotes(best), now)
+        return quote_table(self.name, raw_quotes(best), arrived())
 
     def securities(self, fetch: Fetch, now: datetime) -> pl.DataFrame:
         """SECURITY_TABLE of every A-share, with Eastmoney's industries. Raises FeedError."""

@@ -96,6 +96,10 @@ class Fetcher:
                 return self._once(source, request, host)
         raise AssertionError("a retry context ends by returning or by raising")
 
+    def seconds(self) -> float:
+        """Seconds on the clock of its paces (source.Timed)."""
+        return self._monotonic()
+
     def states(self) -> tuple[HostState, ...]:
         """Every host asked so far, by name."""
         now = self._monotonic()

@@ -19,11 +19,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from pathlib import Path
 
 import polars as pl
 
 from engine.core.errors import DataError
 from engine.feeds.quote_ladder import QuoteRungs
+from engine.feeds.remembered import Remembered
 from engine.feeds.rungs import Rung, Rungs, RungState, SourceSwitched
 from engine.feeds.served import LadderPolicy, Served
 from engine.feeds.source import BarSource, Fault, FeedError, Fetch, FundingSource, Kind, QuoteSource, SecuritySource
@@ -49,6 +51,7 @@ class Ladder:
         bars: Sequence[Rung[BarSource]] = (),
         securities: Sequence[Rung[SecuritySource]] = (),
         fundings: Sequence[Rung[FundingSource]] = (),
+        remember: Path | None = None,
         listed_rows: int = 0,
         keep: Callable[[pl.DataFrame, str, datetime], None] = lambda table, source, at: None,
         observer: Callable[[SourceSwitched], None] = lambda switched: None,
@@ -60,11 +63,12 @@ class Ladder:
         self._monotonic = monotonic
         self._observer = observer
         rest = self._policy.rest
+        self._remembered = Remembered(monotonic, remember)
         self._quotes = QuoteRungs(
-            fetch, Rungs(Kind.QUOTES, quotes, rest, monotonic, observer), self._policy, monotonic, listed_rows
+            fetch, Rungs(Kind.QUOTES, quotes, rest, monotonic, observer), self._policy, monotonic, self._remembered, listed_rows
         )
         whole = Rungs(Kind.QUOTES, market or quotes, rest, monotonic, observer, what=WHOLE_MARKET)
-        self._market = QuoteRungs(fetch, whole, self._policy, monotonic, listed_rows)
+        self._market = QuoteRungs(fetch, whole, self._policy, monotonic, self._remembered, listed_rows)
         self._bar_rungs = tuple(bars)
         self._bars: dict[str, Rungs[BarSource]] = {}
         self._securities = Rungs(Kind.SECURITIES, securities, rest, monotonic, observer)
@@ -87,6 +91,10 @@ class Ladder:
         Raises FeedError.
         """
         return self._market.quotes(symbols, now, not_before=not_before)
+
+    def remembered(self, symbols: Sequence[str]) -> pl.DataFrame:
+        """The last row of each name that was accepted, by this process or the one before (REMEMBERED); nobody is asked."""
+        return self._remembered.of(symbols)
 
     def bars(self, symbol: str, interval: str, first: date, last: date, now: datetime) -> Served:
         """BAR_SCHEMA of one name; never remembered here, the store is its memory. Raises FeedError when no source answers.

@@ -101,11 +101,13 @@ def build_ladder(
     *,
     lists: Path,
     sample: Path,
+    remember: Path | None = None,
     observer: Callable[[SourceSwitched], None] = lambda switched: None,
     policy: LadderPolicy | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Ladder:
-    """The ladder of a desk. `lists` is the directory in which the last accepted list is kept, `sample` holds the bundled one.
+    """The ladder of a desk. `lists` is the directory in which the last accepted list is kept, `sample` holds the bundled one, and
+    `remember` is the file of its last quotes.
 
     Raises ConfigError.
     """
@@ -123,6 +125,7 @@ def build_ladder(
         bars=rungs.bars,
         securities=securities,
         fundings=rungs.fundings,
+        remember=remember,
         listed_rows=kept.size(),
         keep=kept.keep,
         observer=observer,

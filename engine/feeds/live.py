@@ -30,6 +30,7 @@ from engine.feeds.closed_bars import DAILY, ClosedBars, Fetched, Kept
 from engine.feeds.looking import CLOSE_LAG, Pace, next_look, not_before, whole_due
 from engine.feeds.perpetuals import Perpetuals
 from engine.feeds.prints import bars_of, earlier
+from engine.feeds.quote_ladder import CACHE
 from engine.feeds.source import FeedError
 from engine.feeds.tape import (
     FundingEvent,
@@ -42,7 +43,7 @@ from engine.feeds.tape import (
     TapeEvent,
     Told,
 )
-from engine.feeds.ticks import RUNNING_TOTALS, between, rows, said_at
+from engine.feeds.ticks import RUNNING_TOTALS, between, recalled, rows, said_at
 from engine.feeds.turns import begun, turns
 from engine.store.market.layout import INTERVAL_MINUTES
 from engine.store.snapshot import BAR_SCHEMA, Snapshot, freeze
@@ -252,6 +253,7 @@ class LiveTape:
 
     def _run(self) -> None:
         try:
+            self._recall(self._clock.now())
             while not self._stopping.is_set():
                 self.beat = time.monotonic()
                 now = self._clock.now()
@@ -265,6 +267,16 @@ class LiveTape:
                     self._clock.wait_until(until, self._stopping)
         except BaseException as error:  # noqa: BLE001 - a dead feed must never go unnoticed
             self._told("FEED_DIED", (("feed", self.name), ("reason", f"{type(error).__name__}: {error}"[:200])))
+
+    def _recall(self, now: datetime) -> None:
+        """A desk that starts again within a session has what it saw last at once, as old as it is; no print follows from it."""
+        found = recalled(self._ladder.remembered(self._attention.everything), begun(self._calendar, now), now)
+        if not found:
+            return
+        self.source, self.degraded = CACHE, True
+        events = tuple(QuoteEvent(quote, None, now) for quote in found.values())
+        self._bring(_Arrival(now, events, {name: quote.known_at for name, quote in found.items()}))
+        self.looked = found.keys() >= set(self._held)
 
     def look(self, now: datetime) -> None:
         """One look at the market; what it brought waits for the desk. Where no source answers all stays as it was, growing old."""
@@ -344,7 +356,7 @@ class LiveTape:
     def _heard(self, served: Served, *, whole: bool) -> None:
         """Who answers now, and whether it is the first choice; that it changed is the ladder's to tell."""
         self._down = False
-        if not whole or not self._often:
+        if not whole or not self._often or self.source == CACHE:
             self.source = served.source
         self.degraded = served.stale or served.source not in self._best
 

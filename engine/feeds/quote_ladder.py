@@ -8,32 +8,37 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from engine.feeds.crosscheck import Compared, compare, sample
+from engine.feeds.remembered import ARRIVED, Remembered
 from engine.feeds.rungs import NOBODY, Found, Rung, Rungs, RungState
 from engine.feeds.served import LadderPolicy, Served
-from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Fetch, QuoteSource
+from engine.feeds.source import Fault, FeedError, Fetch, QuoteSource
 
 CACHE = "cache"
-_ARRIVED = "arrived_at"
-_CACHED = pl.Schema({**QUOTE_TABLE, _ARRIVED: pl.Datetime("us", "UTC")})
 
 
 class QuoteRungs:
     """Quotes from the first source that is whole and credible. Safe from any thread: one walk at a time."""
 
     def __init__(
-        self, fetch: Fetch, rungs: Rungs[QuoteSource], policy: LadderPolicy, monotonic: Callable[[], float], listed_rows: int
+        self,
+        fetch: Fetch,
+        rungs: Rungs[QuoteSource],
+        policy: LadderPolicy,
+        monotonic: Callable[[], float],
+        remembered: Remembered,
+        listed_rows: int,
     ) -> None:
         self._fetch = fetch
         self._quotes = rungs
         self._policy = policy
         self._monotonic = monotonic
         self._one_walk = threading.Lock()
-        self._remembered = pl.DataFrame(schema=_CACHED)
+        self._remembered = remembered
         self._absent: frozenset[str] = frozenset()
         self._absent_until = monotonic() + policy.absent_s
         self._accepted_rows = listed_rows
@@ -52,10 +57,11 @@ class QuoteRungs:
             self._forget_absent()
             names = [name for name in wanted if name not in self._absent] or wanted
             seen: dict[str, pl.DataFrame | None] = {}
+            moment = self._passing(now)
 
             def ask(rung: Rung[QuoteSource]) -> pl.DataFrame:
                 try:
-                    table = rung.source.quotes(self._fetch, names, now)
+                    table = rung.source.quotes(self._fetch, names, moment())
                 except FeedError as error:
                     if error.fault is Fault.INCOMPLETE:
                         seen[rung.name] = None
@@ -71,12 +77,17 @@ class QuoteRungs:
                 if again is None:
                     return self._recalled(wanted, now, error)
                 found = again
-            found, compared = self._cross_checked(found, ask, now)
+            found, compared = self._cross_checked(found, ask, moment)
             self._accept(found.table, now, whole=not wanted)
             missing = tuple(sorted(set(wanted).difference(found.table["symbol"])))
             stale = compared is not None and compared.mostly_wrong
             disputed = tuple(found.table["symbol"]) if stale else self._disputed
             return Served(found.table, found.rung.name, now, 0.0, stale, found.switched, disputed, missing)
+
+    def _passing(self, now: datetime) -> Callable[[], datetime]:
+        """`now`, later by what the walk has taken: who is asked after others failed has younger rows, and none of the future."""
+        began = self._monotonic()
+        return lambda: now + timedelta(seconds=self._monotonic() - began)
 
     @property
     def walked(self) -> bool:
@@ -122,24 +133,23 @@ class QuoteRungs:
             self._absent_until = now + self._policy.absent_s
 
     def _accept(self, table: pl.DataFrame, now: datetime, *, whole: bool) -> None:
-        fresh = table.with_columns(pl.lit(now).cast(pl.Datetime("us", "UTC")).alias(_ARRIVED)).cast(_CACHED)
-        self._remembered = pl.concat([fresh, self._remembered.join(fresh, on="symbol", how="anti")]).sort("symbol")
+        self._remembered.accept(table, now)
         if whole:
             self._accepted_rows = table.height
 
     def _recalled(self, wanted: Sequence[str], now: datetime, error: FeedError) -> Served:
         """What is remembered of `wanted`, stale. Raises `error` when that is nothing."""
-        kept = self._remembered.filter(pl.col("symbol").is_in(list(wanted))) if wanted else self._remembered
+        kept = self._remembered.of(wanted)
         switched = self._quotes.switch(NOBODY if kept.is_empty() else CACHE, {self._quotes.serving: str(error)}, now)
-        oldest = kept[_ARRIVED].min()
+        oldest = kept[ARRIVED].min()
         if not isinstance(oldest, datetime):
             raise error
         missing = tuple(sorted(set(wanted).difference(kept["symbol"])))
         age_s = max(0.0, (now - oldest).total_seconds())
-        return Served(kept.drop(_ARRIVED), CACHE, oldest, age_s, True, switched, missing=missing)
+        return Served(kept.drop(ARRIVED), CACHE, oldest, age_s, True, switched, missing=missing)
 
     def _cross_checked(
-        self, found: Found[QuoteSource], ask: Callable[[Rung[QuoteSource]], pl.DataFrame], now: datetime
+        self, found: Found[QuoteSource], ask: Callable[[Rung[QuoteSource]], pl.DataFrame], moment: Callable[[], datetime]
     ) -> tuple[Found[QuoteSource], Compared | None]:
         """`found`, or what another source serves in its place when a third one bears witness against it."""
         started = self._monotonic()
@@ -148,7 +158,8 @@ class QuoteRungs:
         names = sample(found.table, self._policy.sample, self._turn)
         self._checked, self._turn = started, self._turn + 1
         sampled = found.table.filter(pl.col("symbol").is_in(names))
-        witnesses = self._witnesses(found.rung, sampled, now)
+        now = moment()
+        witnesses = self._witnesses(found.rung, sampled, moment)
         if not witnesses:
             return found, None
         compared = self._compare(sampled, witnesses[0][1])
@@ -161,7 +172,7 @@ class QuoteRungs:
         return self._judged(found, sampled, witnesses, ask, now)
 
     def _witnesses(
-        self, rung: Rung[QuoteSource], sampled: pl.DataFrame, now: datetime
+        self, rung: Rung[QuoteSource], sampled: pl.DataFrame, moment: Callable[[], datetime]
     ) -> list[tuple[Rung[QuoteSource], pl.DataFrame]]:
         """Another vendor's rows of the sample and of what is disputed; a third's too when the two disagree as a whole."""
         names = sorted({*sampled["symbol"], *self._disputed})
@@ -171,7 +182,7 @@ class QuoteRungs:
             if other.vendor in vendors:
                 continue
             try:
-                table = self._quotes.ask(other, lambda asked: asked.source.quotes(self._fetch, names, now), now)
+                table = self._quotes.ask(other, lambda asked: asked.source.quotes(self._fetch, names, moment()), moment())
             except FeedError:
                 continue
             heard.append((other, table))

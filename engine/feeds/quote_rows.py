@@ -32,7 +32,7 @@ from engine.feeds.fields import (
     price,
     rounded,
 )
-from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Fetch, Request
+from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Fetch, Request, passing
 
 PRICES = ("last", "open", "high", "low")
 OFFERS = ("bid", "ask", "limit_up", "limit_down")
@@ -211,9 +211,10 @@ def batched(source: Batching, fetch: Fetch, symbols: Sequence[str], now: datetim
     Raises FeedError(UNKNOWN_SYMBOL) for a symbol of another market and when no batch knows any, and whatever else a batch raises.
     """
     parts: list[pl.DataFrame] = []
+    arrived = passing(fetch, now)
     for batch, request in [(batch, source.quotes_request(batch)) for batch in in_batches(symbols, source.batch)]:
         try:
-            parts.append(source.parse_quotes(fetch(source.name, request), now, asked=batch))
+            parts.append(source.parse_quotes(fetch(source.name, request), arrived(), asked=batch))
         except FeedError as error:
             if error.fault is not Fault.UNKNOWN_SYMBOL:
                 raise

@@ -7,11 +7,11 @@ Adapters only parse and normalise: integers in core units, symbols with their ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -81,6 +81,26 @@ class Fetch(Protocol):
     """Gets one body whole, or raises FeedError. Paced, timed and capped; never retries what must not be retried."""
 
     def __call__(self, source: str, request: Request) -> bytes: ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A Fetch that knows how long its answers take."""
+
+    def seconds(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+
+def passing(fetch: Fetch, now: datetime) -> Callable[[], datetime]:
+    """When the newest answer of several requests arrived, the first of which leaves at `now`: rows of the last one may be younger.
+
+    It stands still where a Fetch tells no time.
+    """
+    if not isinstance(fetch, Timed):
+        return lambda: now
+    clock, began = fetch, fetch.seconds()
+    return lambda: now + timedelta(seconds=clock.seconds() - began)
 
 
 QUOTE_TABLE = pl.Schema(
@@ -177,7 +197,7 @@ class QuoteSource(Protocol):
     def name(self) -> str: ...
 
     def quotes(self, fetch: Fetch, symbols: Sequence[str], now: datetime) -> pl.DataFrame:
-        """QUOTE_TABLE. `now` is when the answer may first be known; a row from the future is a fault. Raises FeedError."""
+        """QUOTE_TABLE. `now` is when the first request leaves; a row younger than its answer is a fault. Raises FeedError."""
         ...
 
 

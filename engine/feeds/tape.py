@@ -163,3 +163,7 @@ class QuoteLadder(BarLadder, Protocol):
     def market(self, symbols: Sequence[str], now: datetime, *, not_before: datetime | None = None) -> Served:
         """As `quotes`, of a whole market whose names are known: from whoever tells most of them a request. Raises FeedError."""
         ...
+
+    def remembered(self, symbols: Sequence[str]) -> pl.DataFrame:
+        """The last row of each name that was ever accepted, with when it arrived (remembered.REMEMBERED); nobody is asked."""
+        ...

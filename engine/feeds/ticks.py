@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
 
 from engine.core.market import Bar, Quote
 from engine.core.units import Market
 from engine.exchange import Phase, calendar
+from engine.feeds.remembered import ARRIVED
 from engine.feeds.tape import QuoteEvent
 
 BETWEEN_POLLS = "poll"
@@ -40,6 +41,16 @@ def said_at(table: pl.DataFrame, arrived: datetime) -> datetime:
     """
     newest = table["known_at"].max()
     return min(newest.astimezone(UTC), arrived) if isinstance(newest, datetime) else arrived
+
+
+def recalled(remembered: pl.DataFrame, day: date, now: datetime) -> dict[str, Quote]:
+    """Remembered rows (remembered.REMEMBERED) of the session `day` as quotes by symbol, each as old as the look that brought it."""
+    found: dict[str, Quote] = {}
+    known = remembered.filter(pl.col("trading_day") == day, pl.col(ARRIVED) <= now)
+    for (arrived,), look in known.partition_by(ARRIVED, as_dict=True).items():
+        assert isinstance(arrived, datetime)
+        found |= rows(look, said_at(look, arrived.astimezone(UTC)))
+    return found
 
 
 def rows(table: pl.DataFrame, at: datetime) -> dict[str, Quote]:

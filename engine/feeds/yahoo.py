@@ -23,7 +23,7 @@ import polars as pl
 
 from engine.core.units import PPM, UNITS, Market
 from engine.feeds.exact import decimal, entry, known, loaded, midnight, record, records, table
-from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Fetch, Request
+from engine.feeds.source import QUOTE_TABLE, Fault, FeedError, Fetch, Request, passing
 from engine.store.snapshot import BAR_SCHEMA
 
 SOURCE = "yahoo"
@@ -83,8 +83,10 @@ class Yahoo:
         """QUOTE_TABLE, one request a symbol; there is no whole market here. Raises FeedError."""
         if not symbols:
             raise FeedError(SOURCE, Fault.UNKNOWN_SYMBOL, "Yahoo gives quotes of named symbols only")
+        arrived = passing(fetch, now)
         rows = [
-            chart_quote(self._chart(fetch, symbol, "1d", now.date() - timedelta(days=7), now), symbol, now) for symbol in symbols
+            chart_quote(self._chart(fetch, symbol, "1d", now.date() - timedelta(days=7), arrived()), symbol, arrived())
+            for symbol in symbols
         ]
         return table(SOURCE, rows, QUOTE_TABLE, ["symbol"])
 

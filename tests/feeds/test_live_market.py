@@ -9,10 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from feed_market import FeedMarket
 from feed_server import FeedServer, status
 from stepped_clock import SteppedClock
 from test_live_desk import cycles, running, sound, told
-from whole_market import WholeMarket
+from whole_market import WholeMarket, listed
 
 from engine.config import Config
 from engine.core.units import Market
@@ -147,3 +148,17 @@ def test_a_market_of_pages_only_is_crawled(tmp_path: Path, server: FeedServer) -
         clock.run_until(at("10:06"), STUCK_S)
     assert list(cycles(tmp_path).values()) == ["COMPLETED"]
     assert asked(server, LISTS, "/api/qt/clist") >= 8, "its list, and a look"
+
+
+@pytest.mark.parametrize(("feed", "host"), [("tencent", MANY), ("eastmoney", QUOTES)])
+def test_a_look_that_takes_half_a_minute_is_not_of_the_future(tmp_path: Path, server: FeedServer, feed: str, host: str) -> None:
+    """The last answer of many is younger than the instant at which the first request left."""
+    clock = SteppedClock(at("10:02"))
+    FeedMarket(clock.now, listed(NAMES)).install(server)
+    config = Config.model_validate({**configuration(feed=[feed]).model_dump(), "feeds": {"gap_s": {host: 6.0}}})
+    with running(tmp_path, config, clock, server) as engine:
+        clock.run_until(at("10:06"), STUCK_S)
+        events = {row.code for row in engine.state.events.view().rows.values()}
+    assert not events & {"FEED_DOWN", "FEED_SWITCHED", "FEED_DIED"}
+    snapshot, candidates = frozen(tmp_path, "10:05")
+    assert len(snapshot.quotes) == NAMES and len(candidates) >= TOP
