@@ -59,14 +59,14 @@ def slow_channel(snapshot: Snapshot, interval: str) -> Channel:
     high, low, close = _prices(snapshot, bars, interval)
     mean_20, mean_50 = (ind.sma(close[:, -window:], window)[:, -1:] for window in (20, 50))
     trend = np.sign(close[:, -1:] - mean_20) + np.nan_to_num(np.sign(mean_20 - mean_50))
-    macd = ind.macd(close)
+    running = ind.averaged(high, low, close)
     numbers = {
         "trend": trend,
         "return_6": 100 * ind.change_over(close[:, -7:], 6),
         "return_30": 100 * ind.change_over(close[:, -31:], 30),
-        "rsi_14": ind.rsi(close, 14),
-        "macd_pct": 100 * macd.histogram / close,
-        "atr_pct": 100 * ind.atr(high, low, close, 14) / close,
+        "rsi_14": running.rsi_14,
+        "macd_pct": 100 * running.macd.histogram / close,
+        "atr_pct": 100 * running.atr_14 / close,
     }
     prices = {"support": ind.lowest(low[:, -20:], 20), "resistance": ind.highest(high[:, -20:], 20)}
     return _channel(snapshot, bars, interval, numbers, prices)

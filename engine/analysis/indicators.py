@@ -182,22 +182,18 @@ def _macd(fast: Series, slow: Series, start: Places, signal: int) -> Macd:
 
 
 FEW = 20
-"""Below so many rows a plain loop over floats beats one over short arrays; all ways round each step alike."""
-TOGETHER = 240
-"""Up to so many rows several averages walk through time together; beyond it copying them costs more than their steps do."""
+"""Below so many rows a plain loop over floats beats one over short arrays; both round each step alike."""
 
 
 def _smoothed(*averages: Average) -> list[Series]:
     """Each running mean, all of arrays of one shape."""
-    rows, _ = averages[0].values.shape
-    if rows * len(averages) > TOGETHER:
-        return [_walked(one.values, one.alpha, one.seeds, _seed(one)) for one in averages]
-    level = _walked(
-        np.concatenate([one.values for one in averages]),
-        np.repeat([one.alpha for one in averages], rows),
-        np.concatenate([one.seeds for one in averages]),
-        np.concatenate([_seed(one) for one in averages]),
-    )
+    rows, length = averages[0].values.shape
+    seeds, means = np.concatenate([one.seeds for one in averages]), np.concatenate([_seed(one) for one in averages])
+    alphas = np.repeat([one.alpha for one in averages], rows)
+    level = np.empty((length, seeds.size)).T
+    for place, one in enumerate(averages):
+        level[place * rows : (place + 1) * rows] = one.values
+    (_row_by_row if seeds.size < FEW else _step_by_step)(level, alphas, seeds, means)
     return [level[place * rows : (place + 1) * rows] for place in range(len(averages))]
 
 
@@ -211,40 +207,29 @@ def _seed(average: Average) -> Series:
     return means
 
 
-def _walked(values: Series, alphas: Series | float, seeds: Places, means: Series) -> Series:
-    """The means of all rows; `alphas` one for all of them or one for each."""
-    return (_row_by_row if seeds.size < FEW else _step_by_step)(values, alphas, seeds, means)
+def _row_by_row(level: Series, alphas: Series, seeds: Places, means: Series) -> None:
+    """Turn the values in `level` into their means."""
+    for row, (alpha, start, before) in enumerate(zip(alphas.tolist(), seeds.tolist(), means.tolist(), strict=True)):
+        values = level[row].tolist()
+        found = [before]
+        for value in values[start + 1 :]:
+            before += alpha * (value - before)
+            found.append(before)
+        level[row, :start] = np.nan
+        level[row, start:] = found[: len(values) - start]
 
 
-def _row_by_row(values: Series, alphas: Series | float, seeds: Places, means: Series) -> Series:
-    level = np.full(values.shape, np.nan)
-    each = np.broadcast_to(alphas, seeds.shape).tolist()
-    for row, (alpha, start, before) in enumerate(zip(each, seeds.tolist(), means.tolist(), strict=True)):
-        if start < values.shape[1]:
-            found = [before]
-            for value in values[row, start + 1 :].tolist():
-                before += alpha * (value - before)
-                found.append(before)
-            level[row, start:] = found
-    return level
-
-
-def _step_by_step(values: Series, alphas: Series | float, seeds: Places, means: Series) -> Series:
-    """Time runs along the first axis, so that each step of the loop touches one contiguous row."""
-    rows, length = values.shape
-    level = np.full((length, rows), np.nan)
-    by_time = np.ascontiguousarray(values.T)
+def _step_by_step(level: Series, alphas: Series, seeds: Places, means: Series) -> None:
+    """Turn the values in `level` into their means; time runs along its first axis in memory, so that a step touches one stretch."""
     begins = set(seeds.tolist())
-    before = np.full(rows, np.nan)
-    start = min(begins)
-    for place, (now, new) in enumerate(zip(level[start:], by_time[start:], strict=True), start):
-        np.subtract(new, before, now)
+    before = np.full(seeds.size, np.nan)
+    for place, now in enumerate(level.T):
+        np.subtract(now, before, now)
         np.multiply(now, alphas, now)
         np.add(now, before, now)
         if place in begins:
             np.copyto(now, means, where=seeds == place)
         before = now
-    return level.T
 
 
 def _first(values: Series) -> Places:

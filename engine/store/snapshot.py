@@ -28,7 +28,7 @@ from engine.core.instrument import Board, Instrument
 from engine.core.market import Funding, Quote
 from engine.core.units import Market
 from engine.store.durable import replace_file, sync_directory
-from engine.store.stretches import Stretch, stretches
+from engine.store.stretches import Stretches, runs_of, stretches
 
 FORMAT = "kanpan-snapshot-1"
 _INSTANT = pl.Datetime("us", "UTC")
@@ -88,7 +88,7 @@ class Snapshot:
     quotes: tuple[Quote, ...]
     bars: pl.DataFrame
     fundings: tuple[Funding, ...] = ()
-    stretches: tuple[Stretch, ...] = field(init=False, repr=False)
+    stretches: Stretches = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stretches", stretches(self.bars))
@@ -133,7 +133,7 @@ def content_hash(snapshot: Snapshot) -> str:
 def _hashed(snapshot: Snapshot, header: bytes) -> str:
     digest = hashlib.sha256(FORMAT.encode())
     digest.update(header)
-    digest.update(json.dumps(snapshot.stretches, ensure_ascii=False).encode())
+    digest.update(json.dumps(snapshot.stretches.runs, ensure_ascii=False).encode())
     for name in BAR_SCHEMA:
         if name not in ("symbol", "interval"):
             digest.update(_whole(snapshot.bars[name]).data)
@@ -212,7 +212,7 @@ def _checked(bars: pl.DataFrame, as_of: datetime, names: set[str]) -> pl.DataFra
 
 def _ordered(bars: pl.DataFrame) -> bool:
     """Whether rows strictly rise by symbol, interval, known_at: sorted and without duplicates."""
-    runs = stretches(bars)
+    runs = runs_of(bars)
     if any(before[:2] >= after[:2] for before, after in itertools.pairwise(runs)):
         return False
     rises = np.diff(_whole(bars["known_at"])) > 0

@@ -5,7 +5,7 @@ bars (sorted by symbol, interval, known_at) ──stretches──► one entry a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,18 +33,50 @@ class Spans:
     ends: Places
 
 
-def stretches(bars: pl.DataFrame) -> tuple[Stretch, ...]:
+_NOWHERE = np.empty(0, dtype=np.int64)
+_NONE = Spans([], _NOWHERE, _NOWHERE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """A table's stretches in its order, and the spans of each interval."""
+
+    runs: tuple[Stretch, ...]
+    spans: Mapping[str, Spans]
+
+
+def runs_of(bars: pl.DataFrame) -> tuple[Stretch, ...]:
     """The table's stretches in its order; a table that is not sorted may have several of one symbol and interval."""
     runs = bars.select(pl.struct("symbol", "interval").rle().alias("run"))["run"].to_list()
     return tuple(Stretch(run["value"]["symbol"], run["value"]["interval"], run["len"]) for run in runs)
 
 
-def spans(found: Sequence[Stretch], interval: str, symbols: Collection[str] | None = None) -> Spans:
+def stretches(bars: pl.DataFrame) -> Stretches:
+    """What a sorted table holds, and where."""
+    runs = runs_of(bars)
+    lengths = np.array([one.rows for one in runs], dtype=np.int64)
+    ends = np.cumsum(lengths)
+    places: dict[str, list[int]] = {}
+    for place, one in enumerate(runs):
+        places.setdefault(one.interval, []).append(place)
+    return Stretches(
+        runs,
+        {
+            interval: Spans([runs[place].symbol for place in own], ends[own] - lengths[own], ends[own])
+            for interval, own in places.items()
+        },
+    )
+
+
+def spans(found: Stretches, interval: str, symbols: Collection[str] | None = None) -> Spans:
     """The spans of `interval`: of every name, or of those in `symbols` alone."""
-    lengths = np.array([one.rows for one in found], dtype=np.int64)
-    places = [place for place, one in enumerate(found) if one.interval == interval and (symbols is None or one.symbol in symbols)]
-    ends = np.cumsum(lengths)[places]
-    return Spans([found[place].symbol for place in places], ends - lengths[places], ends)
+    every = found.spans.get(interval, _NONE)
+    if symbols is None:
+        return every
+    own = [place for place, symbol in enumerate(every.symbols) if symbol in symbols]
+    if len(own) == len(every.symbols):
+        return every
+    return Spans([every.symbols[place] for place in own], every.starts[own], every.ends[own])
 
 
 def cells(bars: pl.DataFrame, column: str) -> npt.NDArray[Any]:

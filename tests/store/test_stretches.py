@@ -23,13 +23,13 @@ def table(held: dict[tuple[str, str], int]) -> pl.DataFrame:
 
 
 def test_a_table_without_rows_has_no_stretch() -> None:
-    assert stretches(pl.DataFrame(schema={"symbol": pl.String(), "interval": pl.String()})) == ()
-    assert spans((), "1d").symbols == [] and spans((), "1d").ends.tolist() == []
+    found = stretches(pl.DataFrame(schema={"symbol": pl.String(), "interval": pl.String()}))
+    assert found.runs == () and spans(found, "1d").symbols == [] and spans(found, "1d", {"A"}).ends.tolist() == []
 
 
 def test_each_symbol_and_interval_is_a_stretch() -> None:
     found = stretches(table({("A", "1d"): 3, ("A", "5m"): 2, ("B", "1d"): 1}))
-    assert found == (Stretch("A", "1d", 3), Stretch("A", "5m", 2), Stretch("B", "1d", 1))
+    assert found.runs == (Stretch("A", "1d", 3), Stretch("A", "5m", 2), Stretch("B", "1d", 1))
 
 
 @given(HELD, st.sets(st.sampled_from("ABCXY")))
