@@ -14,7 +14,6 @@ from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, Units, from_units, plain
 from engine.reports.fees import coins_told, fee_fields
 from engine.reports.margin import NO_CONTRACTS, Contracts, margin_fields, perp_records
-from engine.reports.protection import protection_told
 from engine.reports.verdicts import seen_and_limit
 from engine.store import AlertBook, Books, CycleBook, ModelCall, OrderBook
 from engine.store.views import ModelCost

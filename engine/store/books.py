@@ -159,10 +159,6 @@ class Books:
         """What the desk paid in the coins it bought, by instrument, in quantity units."""
         return dict(self._all("SELECT instrument, SUM(base) FROM fills WHERE desk = ? AND base <> 0 GROUP BY instrument", desk))
 
-    def fees_in_coin(self, desk: str) -> dict[str, int]:
-        """What the desk paid in the coins it bought, by instrument, in quantity units."""
-        return dict(self._all("SELECT instrument, SUM(base) FROM fills WHERE desk = ? AND base <> 0 GROUP BY instrument", desk))
-
     # Orders --------------------------------------------------------------------------------------------------------------------
 
     def orders(self, desk: str = "", *, limit: int = 500) -> tuple[OrderBook, ...]:

@@ -41,7 +41,7 @@ def _side(row: PositionRow, face: Face) -> Span:
 
 MARGINED: tuple[Column[PositionRow], ...] = (
     COLUMNS[0],
-    Column("way", 5, _side, "left", lambda row: row.side, zh=4),
+    Column("way", 5, _side, "left", lambda row: row.side),
     *COLUMNS[1:4],
     Column("liquidation", 9, lambda row, face: (row.liquidation or "-", "warning"), "right", rank=1, most=12),
     Column("leverage", 4, lambda row, face: (row.leverage, "text"), "right", rank=2),
