@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,8 @@ class Engine:
         self._alarm.start()
         for tape in self._live.values():
             tape.start()
-        for runner in self._runners.values():
+        for name, runner in self._runners.items():
+            runner.post(partial(self._publisher_opened, name))
             if first is not None:
                 runner.post(first)
             runner.start()
@@ -200,6 +202,7 @@ class Engine:
             cycles = books.cycle_count(name)
             curve = books.equity(name, limit=5_000)
             entries = books.entries(max(0, books.head() - RESTORED_ENTRIES), limit=RESTORED_ENTRIES)
+            standing, resting, alerts = books.trading_state(name), books.paused(name), books.alerts(name)
             held = held_by(books, name)
         tape = self._tape(name, desk, resume, held)
         live = self._live.get(name)
@@ -238,6 +241,7 @@ class Engine:
         self._publisher.attach(face, cycles=cycles, equity=equity, day_start=closes[-1] if closes else cash)
         if known is not None:
             self._publisher.restore(name, entries, curve, ledger)
+            self._publisher.stood(name, standing, paused=resting, alerts=alerts)
         stands = resume if live is None else self._clock.now()
         if stands is not None:
             self._publisher.stands(name, stands)
@@ -311,6 +315,9 @@ class Engine:
     def _shadow_failed(self, desk: str, shadow: str, reason: str) -> None:
         if not self.stopped.is_set():
             self._publisher.event(desk, "SHADOW_FAILED", ("shadow", shadow), ("reason", reason))
+
+    def _publisher_opened(self, name: str, desk: Desk) -> None:
+        self._publisher.opened(name)
 
     def _league_failed(self, reason: str) -> None:
         if not self.stopped.is_set():

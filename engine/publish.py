@@ -38,7 +38,7 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.market import Quote
-from engine.core.person import AlertAcknowledged, AlertDelivered, AlertUndelivered, CommandDone, ConfirmAsked, OrderAnswered
+from engine.core.person import AlertAcknowledged, AlertDelivered, AlertUndelivered, CommandDone, CommandQueued, ConfirmAsked, OrderAnswered
 from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, from_units, plain
@@ -46,6 +46,7 @@ from engine.exchange import calendar
 from engine.feeds.tape import SessionEvent
 from engine.publish_models import ModelsTopic
 from engine.publish_orders import OrdersTopic
+from engine.reports.protection import protection_params
 from engine.reports.verdicts import readable, seen_and_limit
 from engine.rows import decision_rows, margin_told, perp_row, position_row, quote_row, ruled_row, shown_age, strategy_told
 from engine.state import (
@@ -55,7 +56,8 @@ from engine.state import (
     State,
     StatusView,
 )
-from engine.store import Entry, EquityMark, Ledger
+from engine.store import AlertBook, Entry, EquityMark, Ledger
+from engine.store.views import Standing
 
 
 class Publisher:
@@ -72,6 +74,7 @@ class Publisher:
         self._day_start: dict[str, int] = {}
         self._cycles: dict[str, int] = {}
         self._alerts: dict[str, AlertRow] = {}
+        self._verbs: dict[str, str] = {}
 
     def attach(self, face: DeskFace, *, cycles: int, equity: int, day_start: int) -> None:
         """A desk begins to be shown."""
@@ -110,12 +113,17 @@ class Publisher:
         points = [(p.as_of.isoformat(), EquityPoint(p.as_of, float(from_units(p.equity, money)))) for p in curve]
         self._state.equity.put(points)
         cycles, day_start = self._cycles[desk], self._day_start[desk]
+        slots = (entry.record.slot for entry in entries if isinstance(entry.record, CycleClaimed) and entry.record.desk == desk)
+        if self._faces[desk].replay and (first := next(slots, None)) is not None:
+            self.stands(desk, first)  # what was written before it happened about then, and not today
         with self._lock, ledger.reader() as books:
             for entry in entries:
                 record = entry.record
                 owner = _desk_of(record) or desk
                 if owner != desk:
                     continue
+                if not self._faces[desk].replay:
+                    self.status(desk, now=entry.at)
                 if isinstance(record, ModelAsked):
                     self._faces[desk].prompts[record.prompt_hash] = books.blob(record.prompt_hash) or ""
                 self._one(desk, record)
@@ -123,6 +131,17 @@ class Publisher:
                     self._models.restored(record, books.blob(record.reply_hash) or "")
         self._cycles[desk], self._day_start[desk] = cycles, day_start
         self.status(desk, cycle_number=cycles)
+
+    def stood(self, desk: str, standing: Standing, *, paused: bool, alerts: Sequence[AlertBook]) -> None:
+        """What holds however long ago it was written: the trading state, the pause, every alert with its count. After `restore`."""
+        self.status(desk, trading_state=standing.state.value, halting_reason=standing.reason, paused=paused)
+        with self._lock:
+            for book in reversed(alerts):
+                if book.alert.alert_id not in self._alerts:
+                    self._alert(desk, book.alert)
+                row = replace(self._alerts[book.alert.alert_id], count=book.count, acknowledged=book.acknowledged)
+                self._alerts[row.alert_id] = row
+                self._state.alerts.put([(row.alert_id, row)])
 
     # -- Observer ---------------------------------------------------------------------------------------------------------
 
@@ -161,6 +180,15 @@ class Publisher:
             self.status(desk, now=at)  # a year that no exchange has published yet: the desk itself says so
             return
         self.status(desk, now=at, phase=phase.value, **({"trading_day": day} if begun else {}))
+
+    def opened(self, desk: str) -> None:
+        """The desk's books are loaded: its holdings, and the newest quote of each name it has seen, before the tape moves again."""
+        face = self._faces[desk]
+        held, now = face.broker.account().positions, None if face.replay else self._wall.now()
+        newest = ((item, face.broker.newest(symbol)) for symbol, item in face.instruments.items())
+        rows = [(item.symbol, quote_row(item, quote, item.symbol in held, now)) for item, quote in newest if quote is not None]
+        self._state.quotes.put(rows)
+        self._positions(face)
 
     def turned(self, desk: str, event: SessionEvent) -> None:
         """A session reached one of its turns."""
@@ -243,15 +271,18 @@ class Publisher:
             case AlertUndelivered():
                 self.event(desk, "ALERT_UNDELIVERED", ("channel", record.channel), ("reason", record.reason))
             case Noted():
-                self.event(desk, record.code, *record.params)
+                self.event(desk, record.code, *protection_params(record.code, record.params, UNITS[face.market]))
+            case CommandQueued():
+                self._verbs[record.command_id] = record.verb
             case CommandDone():
                 code = "COMMAND_DONE" if record.outcome == "done" else "COMMAND_REFUSED"
-                self.event(desk, code, ("id", record.command_id), ("outcome", record.outcome))
+                verb = self._verbs.pop(record.command_id, "")
+                self.event(desk, code, ("id", record.command_id), ("verb", verb), ("outcome", record.outcome))
             case _:
                 pass
 
     def _cycle_moved(self, desk: str, record: CycleMoved) -> None:
-        self.status(desk, cycle_state=record.state.value)
+        self.status(desk, cycle_state=record.state.value, cycle_reason=safe_text(record.reason, limit=80, one_line=True))
         self._state.edge("cycle")
         if record.state in ENDINGS:
             ended = (("cycle", record.cycle_id), ("state", record.state.value), ("reason", record.reason))
@@ -260,7 +291,7 @@ class Publisher:
             self.event(desk, "CYCLE_STATE", ("cycle", record.cycle_id), ("state", record.state.value))
 
     def _decided(self, face: DeskFace, record: DecisionsMade) -> None:
-        rows = [(row.key, row) for row in decision_rows(record, face.instruments, self._board.now(face.desk))]
+        rows = [(row.key, row) for row in decision_rows(record, face.instruments, face.market, self._board.now(face.desk))]
         self._state.decisions.put(rows)
         if record.reused:
             self.event(face.desk, "DECISIONS_REUSED", ("cycle", record.cycle_id), ("source", record.reused))
@@ -328,7 +359,8 @@ class Publisher:
                 self._alerts[record.alert_id] = replace(row, acknowledged=True)
                 self._state.alerts.put([(record.alert_id, self._alerts[record.alert_id])])
             return
-        told = readable(record.params, UNITS[self._faces[desk].market])
+        units = UNITS[self._faces[desk].market]
+        told = protection_params(record.code, readable(record.params, units), units)
         params = tuple((name, safe_text(value, limit=200, one_line=True)) for name, value in told)
         known = self._alerts.get(record.alert_id)
         count = known.count + 1 if known else 1

@@ -150,7 +150,7 @@ def model_row(asked: ModelAsked, at: datetime, prompt: str, *, offline: bool) ->
     )
 
 
-def decision_rows(made: DecisionsMade, instruments: Mapping[str, Instrument], at: datetime) -> list[DecisionRow]:
+def decision_rows(made: DecisionsMade, instruments: Mapping[str, Instrument], market: Market, at: datetime) -> list[DecisionRow]:
     """A cycle's decisions, before risk has ruled, and the items of its replies that were not accepted."""
     refused = [
         DecisionRow(
@@ -179,7 +179,7 @@ def decision_rows(made: DecisionsMade, instruments: Mapping[str, Instrument], at
             intent=item.intent.value,
             target_weight_ppm=item.target_weight_ppm,
             confidence_ppm=item.confidence_ppm,
-            reasoning=safe_text(item.reasoning, limit=600),
+            reasoning=safe_text(protection_told(item, UNITS[market]), limit=600),
             verdict="",
             rule="",
             code="",

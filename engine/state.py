@@ -126,6 +126,7 @@ class StatusView:
     replay_finished: bool = False
     offline_model: bool = False
     halting_reason: str = ""
+    cycle_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Dispatcher:
         self._copy_text = copy
         self._readonly = readonly
         self._sent: dict[str, str] = {}
+        self._implied: set[str] = set()
         self._events_seen = 0
         self._engine_gone = False
         self._searched = ""
@@ -100,8 +101,9 @@ class Dispatcher:
 
     def _heard(self, event: EventRow) -> None:
         params, words = dict(event.params), self._screen.face.words
-        verb = self._sent.pop(params.get("id", ""), None)
-        if verb is not None:
+        name = params.get("id", "")
+        verb = self._sent.pop(name, None)
+        if verb is not None and not (name in self._implied and event.code == "COMMAND_DONE"):
             if verb in ("approve", "refuse", "amend") and event.code == "COMMAND_REFUSED":
                 self.proposing.again()
             key = "say.done" if event.code == "COMMAND_DONE" else "say.refused"
@@ -136,6 +138,7 @@ class Dispatcher:
             if outcome in (Outcome.ACCEPTED, Outcome.CHANGED):
                 self._send("cancel")
                 self._send("pause")
+                self._implied = set(self._sent)
                 self.say("confirm.halt_done")
             else:
                 self.say("confirm.halt_kept")

@@ -26,6 +26,7 @@ _VOCABULARY = {
     "code": "reason",
     "reason": "reason",
     "by": "by",
+    "subject": "subject",
     "observed": "seen",
     "limit": "seen",
 }
@@ -81,10 +82,16 @@ class Words:
         if name in _WEIGHTS and _AMOUNT.fullmatch(value):
             return f"{Decimal(value):,.2f}"
         section = _VOCABULARY.get(name, "-")
+        if section == "cycle" and f"cycle.{value}" not in self._table:
+            section = "trading"
+        return self.reason(value) if section == "reason" else self.get(section, value)
+
+    def reason(self, value: str) -> str:
+        """The words for a reason: a code, or a code with particulars behind a colon."""
         head, colon, tail = value.partition(":")
-        if section == "reason" and colon and f"reason.{head}" in self._table:
-            return f"{self.get(section, head)}:{safe_text(tail, limit=_MAX_PARAM, one_line=True)}"
-        return self.get(section, value)
+        if colon and f"reason.{head}" in self._table:
+            return f"{self.get('reason', head)}:{safe_text(tail, limit=_MAX_PARAM, one_line=True)}"
+        return self.get("reason", value)
 
     def key_set(self) -> frozenset[str]:
         """Every key of this language, for the test that languages match."""

@@ -14,6 +14,7 @@ from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, Units, from_units, plain
 from engine.reports.fees import coins_told, fee_fields
 from engine.reports.margin import NO_CONTRACTS, Contracts, margin_fields, perp_records
+from engine.reports.protection import protection_told
 from engine.reports.verdicts import seen_and_limit
 from engine.store import AlertBook, Books, CycleBook, ModelCall, OrderBook
 from engine.store.views import ModelCost
@@ -79,7 +80,7 @@ def cycle_record(books: Books, cycle_id: str, *, texts: bool, contracts: Contrac
             "confidence": _fraction(item.confidence_ppm),
             "stop_loss": plain(item.stop_loss, units.price) if item.stop_loss else None,
             "take_profit": plain(item.take_profit, units.price) if item.take_profit else None,
-            "reasoning": safe_text(item.reasoning),
+            "reasoning": safe_text(protection_told(item, units)),
             "sources": list(item.sources),
             "unverified": [safe_text(told, one_line=True) for told in item.unverified],
         }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,10 +28,9 @@ TERMS = {
 """Nothing may be bought, so that a cycle leaves no order behind that would have to be waited for until the close."""
 
 
-def opened(home: Path, *, cycles: int | None, speed: float) -> Engine:
-    engine = Engine(
-        Config.model_validate({"desk": {"demo": TERMS}}), home, clock=SystemClock(), environ={}, speed=speed, cycles=cycles
-    )
+def opened(home: Path, *, cycles: int | None, speed: float, terms: Mapping[str, Any] = TERMS) -> Engine:
+    config = Config.model_validate({"desk": {"demo": terms}})
+    engine = Engine(config, home, clock=SystemClock(), environ={}, speed=speed, cycles=cycles)
     engine.start()
     return engine
 
@@ -43,6 +45,55 @@ def test_a_replay_taken_up_in_the_morning_says_so_before_anything_moves(tmp_path
         assert again.stop(10.0)
     assert (status.phase, status.trading_day) == ("continuous", date(2020, 3, 2))
     assert status.now == datetime(2020, 3, 2, 2, 30, tzinfo=UTC)
+
+
+def test_holdings_quotes_and_alerts_stand_as_they_did_before_anything_moves(tmp_path: Path) -> None:
+    terms = {"schedule": "at 09:20, 13:00", "replay": TERMS["replay"], "risk": {"max_gross": 0.2}}
+    first = opened(tmp_path, cycles=4, speed=0.0, terms=terms)
+    assert first.wait(timeout_s=60) and first.stop(10.0) and not first.failed
+    before = first.state
+    again = opened(tmp_path, cycles=None, speed=0.001, terms=terms)
+    try:
+        until = time.monotonic() + 30
+        while not again.state.positions.view().rows and time.monotonic() < until:
+            time.sleep(0.02)
+        held, quotes, alerts = (
+            dict(topic.view().rows) for topic in (again.state.positions, again.state.quotes, again.state.alerts)
+        )
+    finally:
+        assert again.stop(10.0)
+    assert held and held.keys() == before.positions.view().rows.keys()
+    assert set(held) <= set(quotes)
+    assert all(quotes[name].held for name in held)
+    assert alerts and all(row.at.year == 2020 for row in alerts.values()), "an alert of a replay is of its market's day"
+
+
+def test_a_halt_of_long_ago_stands_and_so_do_its_alerts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = {"schedule": "at 09:20", "replay": TERMS["replay"], "risk": {"max_gross": 0.2}}
+    first = opened(tmp_path, cycles=2, speed=0.0, terms=terms)
+    assert first.wait(timeout_s=60)
+    before = dict(first.state.alerts.view().rows)
+    first.command("halt", "demo", "long ago")
+    first.command("pause", "demo")
+    wait_for(lambda: first.state.status.view().rows["demo"].paused)
+    assert first.stop(10.0) and not first.failed
+    monkeypatch.setattr("engine.engine.RESTORED_ENTRIES", 2)
+    again = opened(tmp_path, cycles=None, speed=0.001, terms=terms)
+    try:
+        status, alerts = again.state.status.view().rows["demo"], again.state.alerts.view().rows
+    finally:
+        assert again.stop(10.0)
+    assert (status.trading_state, status.halting_reason, status.paused) == ("HALTED", "long ago", True)
+    assert before
+    for name, row in before.items():
+        assert (alerts[name].code, alerts[name].count) == (row.code, row.count)
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not true() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert true()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ RISK_DENY{instrument,rule,code,observed,limit} ORDER{order,instrument,side,quant
 FILL{order,instrument,side,quantity,price,fees} DIVIDEND{instrument,cash,reason} SESSION{day,phase}
 DAY_SETTLED{day,equity,change} TRADING_HALTED{reason,by} TRADING_RESUMED{by} TRADING_REDUCING{reason,by}
 DESK_FAILED{reason} CLOCK_JUMP{seconds} PAUSED{} RESUMED{} DATA_STALE{symbols}
-COMMAND_DONE{id,outcome} COMMAND_REFUSED{id,outcome} LEAGUE_FAILED{reason} BOOKS_ADJUSTED{instrument,cash,reason}
+COMMAND_DONE{id,verb,outcome} COMMAND_REFUSED{id,verb,outcome} LEAGUE_FAILED{reason} BOOKS_ADJUSTED{instrument,cash,reason}
 RECOVERED{cycle,state} REPLAY_FINISHED{} ENGINE_STOPPED{reason}
 LEDGER_FAILED{reason} OFFLINE_MODEL{} BOOKS_BALANCED{}"""
 EVERY_CODE = {name: set(filter(None, holes.split(","))) for name, holes in re.findall(r"([A-Z_]+)\{([a-z_,]*)\}", CODES)}
@@ -213,6 +213,7 @@ def test_no_word_of_ours_is_dead() -> None:
         "intent",
         "verdict",
         "severity",
+        "subject",
     }
     worded_elsewhere = values_of_the_engine | {"because", "seen", "rule", "reason", "code", "column", "stage"}
     composed = {f"{section}.{action.id}" for action in ACTIONS for section in ("action", "help", "confirm")}

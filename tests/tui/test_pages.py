@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from console_fixture import DECIDED, NOW, STANDINGS, RecordingDoor, busy_state, clock
+from console_fixture import DECIDED, NOW, STANDINGS, RecordingDoor, busy_state, clock, status
 from rich.cells import cell_len
 from test_cells import screen_rows
 from test_keys import console
@@ -208,6 +208,47 @@ def test_a_narrow_terminal_names_the_pages_keys_beside_the_panels() -> None:
 
     assert "3 决策 6 排名 0 日志" in asyncio.run(shown("zh"))
     assert "3 6 0 pages" in asyncio.run(shown("en"))
+
+
+@pytest.mark.parametrize("tabs", range(5))
+def test_an_open_row_has_a_narrow_terminal_to_itself(tabs: int) -> None:
+    async def check(app: KanpanApp, pilot: Pilot[None], door: RecordingDoor) -> None:
+        await pilot.press(*["tab"] * tabs, "enter")
+        await pilot.pause()
+        assert app.overview.reader.size.width == 80
+
+    console(check, size=(80, 24))
+
+
+def test_a_label_stands_once_however_long_its_text_is() -> None:
+    async def check(app: KanpanApp, pilot: Pilot[None], door: RecordingDoor) -> None:
+        await pilot.press("tab", "tab", "tab", "tab", "enter")
+        await pilot.pause()
+        assert text_of(app).count("Reason code") == 1
+
+    console(check, size=(80, 24))
+
+
+def test_a_skipped_cycle_says_why_in_the_status_row() -> None:
+    async def check(app: KanpanApp, pilot: Pilot[None], door: RecordingDoor) -> None:
+        door.state.status.put([("demo", status(cycle_state="SKIPPED", cycle_reason="OVERLAP"))])
+        app.pump.tick()
+        await pilot.pause()
+        assert "skipped: the cycle before it was still running" in screen_rows(app)[0]
+
+    console(check, size=(200, 50))
+
+
+def test_the_answer_to_the_kill_switch_is_not_talked_over_by_its_parts() -> None:
+    async def check(app: KanpanApp, pilot: Pilot[None], door: RecordingDoor) -> None:
+        await pilot.press("K")
+        app.pump.tick()
+        await pilot.press(*"KILL", "enter")
+        app.pump.tick()
+        await pilot.pause()
+        assert ":resume allows orders again" in screen_rows(app)[-2]
+
+    console(check, size=(160, 40))
 
 
 def test_the_fixture_has_a_decision_of_every_kind() -> None:

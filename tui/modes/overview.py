@@ -257,8 +257,9 @@ class OverviewScreen(Screen[None], inherit_bindings=False):
             panel.set_active(panel is current)
             panel.set_framed(not self._cramped())
         self.reader.set_framed(not self._cramped())
-        self._left.set_class(current in (self.quotes, self.orders), "shown")
-        self._right.set_class(current in self.panels and current not in (self.quotes, self.orders), "shown")
+        left = current in (self.quotes, self.orders)
+        self._left.set_class(left and not self._reading, "shown")
+        self._right.set_class(current in self.panels and not left and not self._reading, "shown")
         self.models.set_roomy(solo)
         row = tuple(self.pages.values()) if self._page else self.panels
         self.tabs.light(tuple(panel.title_key for panel in row), row.index(current), self._pages if not self._page else ())

@@ -44,7 +44,7 @@ def _pairs(pairs: Iterable[tuple[str, str]], face: Face) -> list[Block]:
     blocks = []
     for key, value in pairs:
         label = face.words.t(f"detail.{key}")
-        blocks.append(Block("", text=value or "-", gutter=(_label(label), "dim")))
+        blocks.append(Block("", text=value or "-", gutter=(_label(label), "dim"), hang=True))
     return blocks
 
 
@@ -179,9 +179,7 @@ def _decisions(symbol: str, cycle_id: str, state: State, face: Face) -> list[Blo
 def _decision(row: DecisionRow, face: Face) -> list[Block]:
     words = face.words
     said = f"{words.get('intent', row.intent)}  {words.t('detail.target')} {weight(row.target_weight_ppm)}"
-    ruled = " ".join(
-        filter(None, (words.get("verdict", row.verdict), words.get("rule", row.rule), words.get("reason", row.code), row.code))
-    )
+    ruled = " ".join(dict.fromkeys(filter(None, (words.get("verdict", row.verdict), words.get("reason", row.code), row.code))))
     return [
         Block("", text=f"{said}  {words.t('detail.confidence')} {weight(row.confidence_ppm)}", ink="accent"),
         Block("", text=f"{words.t('detail.verdict')}: {ruled}", ink="warning" if row.verdict not in ("", "ALLOW") else "text"),

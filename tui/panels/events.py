@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from engine.state import EventRow, TopicView
 from tui.face import Face
 from tui.format import shortened, stamp
 from tui.widgets.line_table import Column, LineTable
 
-_QUIET = frozenset({"CYCLE_STATE", "SNAPSHOT", "COMMAND_DONE", "SESSION", "ALERT_DELIVERED", "DECISIONS_REUSED"})
+_STEP = "CYCLE_STATE"
+_QUIET = frozenset({"SNAPSHOT", "COMMAND_DONE", "SESSION", "ALERT_DELIVERED", "DECISIONS_REUSED"})
 _LOUD = frozenset(
     {
         "BARS_MISSING", "BOOKS_DIFFER", "BUDGET_NEAR", "BUDGET_STEP", "CANCEL_REFUSED", "CLOCK_JUMP", "COMMAND_REFUSED", "DATA_OLD",
@@ -55,9 +57,10 @@ class EventLog(LineTable[EventRow]):
         )
 
     def apply(self, view: TopicView[EventRow], changed: frozenset[str] | None) -> None:
-        """Show this version, with the desk's name where there are several."""
+        """Show this version, with the desk's name where there are several; the steps of a cycle stand in the status row."""
         self.show_columns(DESK_COLUMNS if _several(view.rows) else COLUMNS)
-        super().apply(view, changed)
+        shown = {key: row for key, row in view.rows.items() if row.code != _STEP}
+        super().apply(replace(view, rows=shown), changed)
 
     def _words_of(self, row: EventRow) -> str:
         return f"{row.desk} {row.code} {self.face.words.code(row.code, row.params)}"

@@ -16,7 +16,9 @@ LABEL_CELLS = 18
 
 def pair(key: str, value: str, face: Face, ink: str = "text") -> Block:
     """A labelled line."""
-    return Block("", text=value or "-", ink=ink, gutter=(set_cell_size(face.words.t(f"detail.{key}"), LABEL_CELLS), "dim"))
+    return Block(
+        "", text=value or "-", ink=ink, gutter=(set_cell_size(face.words.t(f"detail.{key}"), LABEL_CELLS), "dim"), hang=True
+    )
 
 
 def findings_of(row: DecisionRow, face: Face) -> list[Block]:
@@ -26,7 +28,7 @@ def findings_of(row: DecisionRow, face: Face) -> list[Block]:
         words = face.words
         told = f"{words.get('verdict', finding.result)}: {because(finding, words)}"
         name = set_cell_size(f"  {words.get('rule', finding.rule)}", LABEL_CELLS)
-        blocks.append(Block("", text=told, ink=ink_of(finding.result), gutter=(name, "dim")))
+        blocks.append(Block("", text=told, ink=ink_of(finding.result), gutter=(name, "dim"), hang=True))
     return blocks
 
 
@@ -72,7 +74,7 @@ def standing(row: LeagueRow, face: Face) -> list[Block]:
     width = 28
     blocks = [Block("", text=name, ink="title-on"), Block("", text=words.t("league.as_of", day=row.until), ink="dim")]
     for key, value in pairs:
-        blocks.append(Block("", text=value or "-", gutter=(set_cell_size(words.t(f"league.{key}"), width), "dim")))
+        blocks.append(Block("", text=value or "-", gutter=(set_cell_size(words.t(f"league.{key}"), width), "dim"), hang=True))
     blocks.append(Block("", row=((" ", "text"),)))
     blocks += [Block("", text=words.t(f"league.{code}", name=name, figure=figure), ink="warning") for code, figure in row.notes]
     blocks.append(Block("", text=words.t("league.method", count=row.compared), ink="dim"))

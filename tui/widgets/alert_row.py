@@ -10,6 +10,8 @@ from tui.widgets.painted import Painted, Row, span_width
 
 _LOUDNESS = {"critical": 2, "warning": 1}
 _ROW_INK = {"critical": "critical-row", "warning": "warning-row"}
+ROOMY = 100
+"""Cells from which on the row tells the time too, and what it counts."""
 _QUIET = frozenset({"CYCLE_STATE", "COMMAND_DONE", "COMMAND_REFUSED"})
 
 
@@ -44,7 +46,11 @@ class AlertLine(Painted):
             count = words.t("alert.unseen", count=self.unseen)
             at = stamp(alert.at, self.face.market, "%H:%M:%S")
             text = words.code(alert.code, shortened(alert.params))
-            head = f" {mark} {count} {glyphs.bar} {words.get('severity', alert.severity)} {at}  {text}"
+            level = words.get("severity", alert.severity)
+            if width >= ROOMY:
+                head = f" {mark} {count} {glyphs.bar} {level} {at}  {text}"
+            else:
+                head = f" {mark} {self.unseen} {level}  {text}"
             tail = f" {glyphs.bar} {words.t('alert.acknowledge')} "
             room = width - span_width(((tail, ink),))
             return (*exactly(((head, ink),), room, ink), (tail, ink)) if room > 20 else exactly(((head, ink),), width, ink)

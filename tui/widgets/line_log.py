@@ -23,6 +23,7 @@ class Block:
 
     `most` limits the lines shown (0: all); `tail` keeps the last ones instead of the first. `key` names the entry it belongs to.
     `more_key` words what was left out. A row that is too long loses whole spans from its end, or is cut where it ends (`cut`).
+    `hang` leaves the gutter of every line but the first blank, for a gutter that is a label.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Block:
     tail: bool = False
     more_key: str = ""
     cut: bool = False
+    hang: bool = False
 
 
 class LineLog(Lines):
@@ -118,7 +120,9 @@ class LineLog(Lines):
         if left_out > 0:
             pieces = pieces[-block.most :] if block.tail else pieces[: block.most]
         tokens = list(_tokens(text, block.ink)) if block.json else [(0, len(text), block.ink)]
-        rows = [(block.gutter, *_slice(text, start, end, tokens)) for start, end in pieces]
+        under = (" " * span_width((block.gutter,)), "text") if block.hang else block.gutter
+        gutters = (block.gutter, *(under for _ in pieces[1:]))
+        rows = [(gutter, *_slice(text, start, end, tokens)) for gutter, (start, end) in zip(gutters, pieces, strict=True)]
         if left_out > 0 and block.more_key:
             more = (f"{self.face.glyphs.more} {self.face.words.t(block.more_key, count=left_out)}", "faint")
             rows.insert(0 if block.tail else len(rows), (block.gutter, more))

@@ -134,7 +134,8 @@ def _stages(status: StatusView, face: Face) -> Row:
     state, glyphs, words = status.cycle_state, face.glyphs, face.words
     row: list[Span] = [(f"#{status.cycle_number}", "status-strong")]
     if state in BROKEN or state in ("SKIPPED", "ABSTAINED"):
-        return (*row, (f" {words.get('cycle', state)}", "status-red" if state in BROKEN else "status"))
+        why = f": {words.reason(status.cycle_reason)}" if status.cycle_reason else ""
+        return (*row, (f" {words.get('cycle', state)}{why}", "status-red" if state in BROKEN else "status"))
     here = STAGE_OF.get(state, len(STAGES) if state == "COMPLETED" else -1)
     for index, stage in enumerate(STAGES):
         mark, ink = (
