@@ -16,6 +16,7 @@ from engine.core.strategy import StrategyJudged, StrategyProposed, strategy_of
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, Market, Units, from_units, plain
 from engine.exchange import PerpTerms, liquidation_price
+from engine.reports.protection import protection_told
 from engine.reports.verdicts import seen_and_limit
 from engine.state import DecisionRow, FindingRow, ModelRow, OrderRow, PositionRow, QuoteRow
 
