@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
 import sys
 from typing import NoReturn
 
@@ -15,7 +17,23 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as every other error does."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(ConfigError.exit_code, f"kanpan: {message}; see {self.prog} --help\n")
+        self.exit(ConfigError.exit_code, f"kanpan: {_plainer(message)}; see {self.prog} --help\n")
+
+
+def _plainer(message: str) -> str:
+    """What argparse says of a word that is none of its choices, with the one that was probably meant in place of a long list."""
+    found = _NO_CHOICE.fullmatch(message)
+    if found is None:
+        return message
+    choices = re.findall(r"'([^']*)'", found["choices"])
+    near = difflib.get_close_matches(found["word"], choices, n=1, cutoff=0.5)
+    if near:
+        return f"{found['what']}: no {found['word']!r}; did you mean {near[0]!r}?"
+    return f"{found['what']}: no {found['word']!r}" + (f"; there are: {', '.join(choices)}" if len(choices) <= _FEW else "")
+
+
+_NO_CHOICE = re.compile(r"argument (?P<what>[^:]+): invalid choice: '(?P<word>.*)' \(choose from (?P<choices>.*)\)")
+_FEW = 12
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     ):
         listing = add(name, text)
         listing.add_argument("desk_name", nargs="?", metavar="DESK")
-        listing.add_argument("--limit", type=_count, default=50)
+        listing.add_argument("--limit", type=_count, default=50, metavar="N", help="at most N of them (default: 50)")
         if name == "alerts":
             listing.add_argument("--test", action="store_true", help="send a test alert through every channel")
     show = add("show", "one cycle whole: snapshot, prompts, replies, verdicts, orders")
@@ -82,9 +100,9 @@ def parser() -> argparse.ArgumentParser:
     prompts.add_argument("--from", dest="before", type=int, metavar="N", help="diff: the older version (default: the built-in one)")
     prompts.add_argument("--to", dest="after", type=int, metavar="N", help="diff: the newer version (default: the newest)")
     why = add("why", "the chain behind a position: evidence, reply, verdicts, orders, outcome")
-    why.add_argument("symbol", metavar="SYMBOL")
+    why.add_argument("symbol", metavar="SYMBOL", help="600519.SH, or 600519 where only one name of the desk is so called")
     why.add_argument("desk_name", nargs="?", metavar="DESK")
-    why.add_argument("--limit", type=_count, default=5)
+    why.add_argument("--limit", type=_count, default=5, metavar="N", help="the newest N cycles that decided on it (default: 5)")
     for name, place, text in (
         ("export", "FILE", "the whole state directory as one archive, also beside a running engine; keys and .env stay behind"),
         ("import", "FILE", "open an exported archive as the new state directory --home DIR"),

@@ -21,10 +21,14 @@ from engine.core.text import safe_text
 from engine.core.units import PPM, from_units, plain
 from engine.cycle import Mandate
 from engine.replay import Replay
+from engine.reports.protection import protection_told
 from engine.reports.record import order_record, units_of
+from engine.reports.verdicts import seen_and_limit
 from engine.rerun import rerun_inputs
 from engine.store import Books, ModelCall, books
 from tui.fees import with_fees_told
+from tui.i18n import load
+from tui.naming import meant, nearest
 from tui.table import document, table
 from tui.verbs import book_of, find_cycle, print_line
 
@@ -202,24 +206,41 @@ def _why(arguments: argparse.Namespace, settings: Settings) -> int:
     with books(settings.home) as view:
         if not any(book.desk == desk for book in view.desks()):
             raise ConfigError(f"desk {desk} has not run yet in {settings.home}")
-        chain = list(_chain(view, desk, arguments.symbol, arguments.limit))
+        symbol = _symbol(view, desk, arguments.symbol)
+        chain = list(_chain(view, desk, symbol, arguments.limit))
         account, units = view.account(desk), units_of(view, desk)
-        position, perp = account.positions.get(arguments.symbol), account.perps.get(arguments.symbol)
-    if not chain:
-        raise KanpanError(f"desk {desk} has never decided anything about {arguments.symbol}")
+        position, perp = account.positions.get(symbol), account.perps.get(symbol)
     standing = position.quantity if position else perp.quantity if perp else 0
     held = plain(standing, units.quantity, places=0)
     if settings.as_json:
-        print_line(json.dumps({"symbol": arguments.symbol, "held": held, "chain": chain}, ensure_ascii=False, indent=2))
+        print_line(json.dumps({"symbol": symbol, "held": held, "chain": chain}, ensure_ascii=False, indent=2))
         return 0
-    print_line(f"{arguments.symbol}: {held} held by desk {desk}")
+    words = load(settings.language)
+    print_line(f"{symbol}: {held} held by desk {desk}")
     for link in chain:
         head = {key: value for key, value in link.items() if isinstance(value, str)}
         sys.stdout.write("\n" + document(head))
-        for part in ("verdicts", "orders"):
-            if link[part]:
-                sys.stdout.write(f"{part}\n" + table(with_fees_told(link[part])))
+        if link["verdicts"]:
+            told = {one["rule"]: f"{one['result']} {one['code']}: {words.because(one.items())}" for one in link["verdicts"]}
+            sys.stdout.write("verdicts\n" + document(told))
+        if link["orders"]:
+            sys.stdout.write("orders\n" + table(with_fees_told(link["orders"])))
     return 0
+
+
+def _symbol(view: Books, desk: str, typed: str) -> str:
+    """The instrument that a person means. Raises KanpanError, naming the nearest, where the desk never decided on such a one."""
+    known = set(view.account(desk).positions)
+    for cycle in view.cycles(desk, limit=10_000):
+        made = view.decisions(cycle.cycle_id)
+        known |= {item.instrument for item in made.decisions} if made else set()
+        if typed in known:
+            return typed
+    if found := meant(typed, known):
+        return found
+    near = nearest(typed, known)
+    asked = f"; did you mean {' or '.join(near)}?" if near else f"; it knows {', '.join(sorted(known)[:8])}" if known else ""
+    raise KanpanError(f"desk {desk} has never decided anything about {safe_text(typed, limit=40, one_line=True)}{asked}")
 
 
 def _answered(call: ModelCall) -> str:
@@ -249,11 +270,12 @@ def _chain(view: Books, desk: str, symbol: str, limit: int) -> list[Json]:
                 "intent": decision.intent.value,
                 "target_weight": f"{from_units(decision.target_weight_ppm, PPM):f}",
                 "confidence": f"{from_units(decision.confidence_ppm, PPM):f}",
-                "reasoning": safe_text(decision.reasoning, one_line=True),
+                "reasoning": safe_text(protection_told(decision, units), one_line=True),
                 "evidence": ", ".join(decision.sources),
                 "unverified": safe_text(", ".join(decision.unverified), one_line=True),
                 "verdicts": [
-                    {"rule": one.rule, "result": one.result.value, "code": one.code, "observed": one.observed, "limit": one.limit}
+                    {"rule": one.rule, "result": one.result.value, "code": one.code}
+                    | dict(zip(("observed", "limit"), seen_and_limit(one, units), strict=True))
                     for one in (ruled.verdicts if ruled else ())
                     if one.instrument == symbol
                 ],
