@@ -26,6 +26,7 @@ _CYCLE_MOVES = {str(here): frozenset(map(str, targets)) for here, targets in CYC
 _OPEN = frozenset(map(str, OPEN_STATUSES))
 _RANK = {str(TradingState.ACTIVE): 0, str(TradingState.REDUCING): 1, str(TradingState.HALTED): 2}
 _POSITION = "position:"
+_ENCODED = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class Projector:
@@ -384,4 +385,4 @@ class Projector:
 
 
 def _list(values: list[Any]) -> str:
-    return json.dumps(values, separators=(",", ":"), ensure_ascii=False) if values else "[]"
+    return _ENCODED(values) if values else "[]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import sqlite3
 import tempfile
@@ -256,3 +257,23 @@ def test_check_of_nothing_and_of_something_else(tmp_path: Path) -> None:
     assert [finding.ok for finding in check(tmp_path)] == [True, False]
     (tmp_path / DATABASE).write_bytes(b"not a database at all" * 300)
     assert not any(finding.ok for finding in check(tmp_path) if finding.code.startswith("LEDGER_INTEGRITY"))
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_a_rebuild_leaves_the_collector_as_it_found_it(tmp_path: Path, collecting: bool) -> None:
+    """It rests while rows are derived, also where a journal turns out to be unlawful."""
+    with Ledger.open(tmp_path, clock=Ticking()) as ledger:
+        ledger.write([opened()])
+    was = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        rebuild(tmp_path)
+        assert gc.isenabled() is collecting
+        with sqlite3.connect(tmp_path / DATABASE) as connection:
+            columns = "at, kind, desk, cycle_id, '', payload, prev_hash, hash"
+            connection.execute(f"INSERT INTO journal SELECT seq + 1, {columns} FROM journal")
+        with pytest.raises(LedgerError, match="already in desks"):
+            rebuild(tmp_path)
+        assert gc.isenabled() is collecting
+    finally:
+        (gc.enable if was else gc.disable)()
