@@ -7,22 +7,26 @@ A restart finds the same records: what was approved is sent once, what was not a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from engine.brokers import Book
+from engine.brokers.margined import reservation
 from engine.core.account import Account
 from engine.core.ids import order_id
 from engine.core.instrument import Instrument
 from engine.core.journal import AlertRaised, OrderCreated, OrderMoved, Record, Severity, TradingState
 from engine.core.order import Order, OrderStatus, OrderType, Side
 from engine.core.person import Answer, ConfirmAsked, OrderAnswered, ProposedOrder
-from engine.core.units import PPM
+from engine.core.units import PPM, to_units
 from engine.cycle.mandate import Mandate
 from engine.cycle.steps import Seen, instruments_in, limits_of
 from engine.exchange import Charged, accepts_orders, calendar, exchange_of, fees, quantity_problem, worst_case_cost
 from engine.store.snapshot import Snapshot
 
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
 TIMEOUT, REFUSED, AMENDED = "CONFIRM_TIMEOUT", "CONFIRM_REFUSED", "CONFIRM_AMENDED"
 
 
@@ -66,9 +70,12 @@ def answer(
     quantity = order.quantity if verb == "approve" else 0
     if verb == "amend":
         instrument = instruments[order.instrument]
-        if not rest.strip().isascii() or not rest.strip().isdigit() or len(rest) > 12:
+        if not _AMOUNT.fullmatch(rest.strip()):
             return "AMEND_NOT_A_NUMBER"
-        quantity = int(rest) * instrument.units.quantity
+        try:
+            quantity = to_units(rest.strip(), instrument.units.quantity)
+        except ValueError:
+            return "AMEND_NOT_A_NUMBER"
         if not 0 < quantity < order.quantity:
             return "AMEND_NOT_SMALLER"
         held = order.quantity if order.side is Side.SELL else 0
@@ -116,8 +123,11 @@ class Settled:
     cleared: tuple[Cleared, ...]
 
 
-def settled(said: Said | None, orders: Sequence[OrderCreated], mandate: Mandate, instruments: Mapping[str, Instrument]) -> Settled:
-    """Apply the answers. Pure, so that a replay of the cycle comes to the same; without a question every order is sent."""
+def settled(
+    said: Said | None, orders: Sequence[OrderCreated], mandate: Mandate, instruments: Mapping[str, Instrument], book: Book
+) -> Settled:
+    """Apply the answers to orders beside `book`. Pure, so that a replay of the cycle comes to the same; without a question every
+    order is sent."""
     if said is None:
         return Settled((), (), tuple(Cleared(item.order, item.reserved) for item in orders))
     asked_at = {proposed.order_id: proposed.price for proposed in said.asked.orders}
@@ -130,18 +140,20 @@ def settled(said: Said | None, orders: Sequence[OrderCreated], mandate: Mandate,
         if code:
             denied.append(OrderMoved(order.order_id, order.desk, OrderStatus.DENIED, code))
         if word is not None and word.answer is Answer.AMEND:
-            item = _smaller(order, word.quantity, mandate, instruments[order.instrument])
+            item = _smaller(order, word.quantity, mandate, instruments[order.instrument], book)
             created.append(item)
         if word is not None and word.answer is not Answer.REFUSE:
             cleared.append(Cleared(item.order, item.reserved, asked_at.get(order.order_id, 0)))
     return Settled(tuple(denied), tuple(created), tuple(cleared))
 
 
-def _smaller(order: Order, quantity: int, mandate: Mandate, instrument: Instrument) -> OrderCreated:
+def _smaller(order: Order, quantity: int, mandate: Mandate, instrument: Instrument, book: Book) -> OrderCreated:
     """The same order for less, under the name of the second attempt."""
     smaller = replace(order, order_id=order_id(order.cycle_id, f"{order.instrument}:{order.side}", 1), quantity=quantity)
     reserved = 0
-    if order.side is Side.BUY:
+    if mandate.perps is not None:
+        reserved = reservation(mandate.perps, mandate.fees, book, instrument, smaller, quantity)
+    elif order.side is Side.BUY:
         reserved = worst_case_cost(instrument, quantity, order.limit_price, order.trading_day, mandate.fees)
     return OrderCreated(smaller, reserved)
 
@@ -160,11 +172,11 @@ def void(
         code = ""
         if state is TradingState.HALTED:
             code = "STATE_HALTED"
-        elif state is TradingState.REDUCING and order.side is Side.BUY:
+        elif state is TradingState.REDUCING and item.reserved:
             code = "STATE_REDUCING"
         elif item.asked_at and price and abs(price - item.asked_at) * PPM > item.asked_at * band_ppm:
             code = "PRICE_MOVED"
-        elif order.side is Side.SELL and order.quantity > account.sellable(order.instrument, order.trading_day):
+        elif not item.reserved and _more_than_held(account, order):
             code = "QUANTITY_OVER_SELLABLE"
         elif item.reserved > account.cash - spent:
             code = "CASH_INSUFFICIENT"
@@ -173,6 +185,14 @@ def void(
         else:
             spent += item.reserved
     return tuple(denied)
+
+
+def _more_than_held(account: Account, order: Order) -> bool:
+    """Whether an order that only reduces is larger than what it reduces has become; every other order holds cash back."""
+    perp = account.perps.get(order.instrument)
+    if perp is None:
+        return order.quantity > account.sellable(order.instrument, order.trading_day)
+    return order.quantity > abs(perp.quantity) or (perp.quantity > 0) is (order.side is Side.BUY)
 
 
 def late(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from engine.brokers import HALTING, Effects, Line, Match, PaperBroker
+from engine.brokers import HALTING, Book, Effects, Line, Match, PaperBroker
 from engine.core.decision import Decision
 from engine.core.errors import KanpanError, LedgerError
 from engine.core.instrument import Instrument
@@ -225,7 +225,7 @@ class _Running:
         seen = analyze(snapshot, scene.mandate, scene.broker.account(), scene.previous_session)
         if scene.equipment.want is not None:
             resting = [item.order.instrument for item in scene.broker.working().values()]
-            scene.equipment.want(dict.fromkeys((*scene.broker.account().positions, *resting, *seen.candidates)))
+            scene.equipment.want(dict.fromkeys((*scene.broker.account().held, *resting, *seen.candidates)))
         frozen = SnapshotFrozen(
             cycle_id=self.cycle_id,
             desk=self.desk,
@@ -290,7 +290,8 @@ class _Running:
             self._step(CycleState.SETTLING, *halted.records)
             return
         orders = [OrderCreated(item.order, item.reserved) for item in created]
-        word = settled(said, orders, scene.mandate, scene.instruments)
+        book = Book(standing.account, standing.working)
+        word = settled(said, orders, scene.mandate, scene.instruments, book)
         voided: tuple[OrderMoved, ...] = ()
         if said is not None:
             priced = scene.equipment.newest or scene.broker.last_price

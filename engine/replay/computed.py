@@ -48,7 +48,7 @@ def _compare(past: Past, sources: Sources, filled_at: Sequence[datetime], mandat
     ruling = rule(mandate, snapshot, seen, standing, made.decisions, protecting=past.claimed.trigger in OWN_TRIGGERS)
     past.same_record("verdicts", past.ruled, VerdictsGiven(name, desk, ruling.verdicts))
     created = orders_of(ruling, mandate, name, past.claimed.trading_day, snapshot.as_of)
-    word = settled(said_in(past.said), created, mandate, instruments_in(snapshot))
+    word = settled(said_in(past.said), created, mandate, instruments_in(snapshot), book)
     amended = [item for item in word.created if any(moved.code == AMENDED for moved in past.sent)]
     past.same_records("orders", past.created, [*created, *amended])
     instruments = instruments_in(snapshot)
