@@ -38,19 +38,27 @@ from engine.core.journal import (
     VerdictsGiven,
 )
 from engine.core.market import Quote
-from engine.core.person import AlertAcknowledged, AlertDelivered, AlertUndelivered, CommandDone, CommandQueued, ConfirmAsked, OrderAnswered
+from engine.core.person import (
+    AlertAcknowledged,
+    AlertDelivered,
+    AlertUndelivered,
+    CommandDone,
+    CommandQueued,
+    ConfirmAsked,
+    OrderAnswered,
+)
 from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.core.text import safe_text
 from engine.core.units import PPM, UNITS, from_units, plain
 from engine.exchange import calendar
 from engine.feeds.tape import SessionEvent
+from engine.publish_alerts import AlertsTopic
 from engine.publish_models import ModelsTopic
 from engine.publish_orders import OrdersTopic
 from engine.reports.protection import protection_params
-from engine.reports.verdicts import readable, seen_and_limit
+from engine.reports.verdicts import seen_and_limit
 from engine.rows import decision_rows, margin_told, perp_row, position_row, quote_row, ruled_row, shown_age, strategy_told
 from engine.state import (
-    AlertRow,
     DecisionRow,
     EquityPoint,
     State,
@@ -73,7 +81,7 @@ class Publisher:
         self._faces: dict[str, DeskFace] = {}
         self._day_start: dict[str, int] = {}
         self._cycles: dict[str, int] = {}
-        self._alerts: dict[str, AlertRow] = {}
+        self._alerts = AlertsTopic(self._board)
         self._verbs: dict[str, str] = {}
 
     def attach(self, face: DeskFace, *, cycles: int, equity: int, day_start: int) -> None:
@@ -105,13 +113,14 @@ class Publisher:
     def alert(self, desk: str, severity: Severity, code: str, *params: tuple[str, str]) -> None:
         """An alert that the ledger may not be able to keep any more; it is shown all the same."""
         with self._lock:
-            self._alert(desk, AlertRaised(f"{desk}:{code}", desk, severity, code, params))
+            self._alerts.raised(self._faces[desk], AlertRaised(f"{desk}:{code}", desk, severity, code, params))
 
     def restore(self, desk: str, entries: Sequence[Entry], curve: Sequence[EquityMark], ledger: Ledger) -> None:
         """Show what the ledger already holds, so that a restart looks like a pause."""
         money = UNITS[self._faces[desk].market].money
         points = [(p.as_of.isoformat(), EquityPoint(p.as_of, float(from_units(p.equity, money)))) for p in curve]
-        self._state.equity.put(points)
+        if self._first(desk):
+            self._state.equity.put(points)
         cycles, day_start = self._cycles[desk], self._day_start[desk]
         slots = (entry.record.slot for entry in entries if isinstance(entry.record, CycleClaimed) and entry.record.desk == desk)
         if self._faces[desk].replay and (first := next(slots, None)) is not None:
@@ -136,12 +145,7 @@ class Publisher:
         """What holds however long ago it was written: the trading state, the pause, every alert with its count. After `restore`."""
         self.status(desk, trading_state=standing.state.value, halting_reason=standing.reason, paused=paused)
         with self._lock:
-            for book in reversed(alerts):
-                if book.alert.alert_id not in self._alerts:
-                    self._alert(desk, book.alert)
-                row = replace(self._alerts[book.alert.alert_id], count=book.count, acknowledged=book.acknowledged)
-                self._alerts[row.alert_id] = row
-                self._state.alerts.put([(row.alert_id, row)])
+            self._alerts.kept(self._faces[desk], alerts)
 
     # -- Observer ---------------------------------------------------------------------------------------------------------
 
@@ -256,8 +260,10 @@ class Publisher:
                 self._positions(face)
             case Marked():
                 self._marked(face, record)
-            case AlertRaised() | AlertAcknowledged():
-                self._alert(desk, record)
+            case AlertRaised():
+                self._alerts.raised(face, record)
+            case AlertAcknowledged():
+                self._alerts.acknowledged(record.alert_id)
             case TradingStateMoved():
                 self.status(desk, trading_state=record.state.value, halting_reason=record.reason)
                 code = "TRADING_RESUMED" if record.state.value == "ACTIVE" else f"TRADING_{record.state.value}"
@@ -345,34 +351,23 @@ class Publisher:
         self.status(face.desk, trading_day=record.trading_day)
         self._show_equity(face.desk, record.equity, money)
         point = EquityPoint(record.as_of, float(from_units(record.equity, money)))
-        self._state.equity.put([(record.as_of.isoformat(), point)])
+        if self._first(face.desk):
+            self._state.equity.put([(record.as_of.isoformat(), point)])
         self._positions(face)
         if not record.cycle_id:
             self._day_start[face.desk] = record.equity
             settled = (("day", record.trading_day.isoformat()), ("equity", plain(record.equity, money)))
             self.event(face.desk, "DAY_SETTLED", *settled, ("change", plain(change, money)), at=record.as_of)
 
-    def _alert(self, desk: str, record: AlertRaised | AlertAcknowledged) -> None:
-        if isinstance(record, AlertAcknowledged):
-            row = self._alerts.get(record.alert_id)
-            if row is not None:
-                self._alerts[record.alert_id] = replace(row, acknowledged=True)
-                self._state.alerts.put([(record.alert_id, self._alerts[record.alert_id])])
-            return
-        units = UNITS[self._faces[desk].market]
-        told = protection_params(record.code, readable(record.params, units), units)
-        params = tuple((name, safe_text(value, limit=200, one_line=True)) for name, value in told)
-        known = self._alerts.get(record.alert_id)
-        count = known.count + 1 if known else 1
-        severity = record.severity.value
-        row = AlertRow(record.alert_id, self._board.now(desk), severity, record.code, params, record.cycle_id, False, count)
-        self._alerts[record.alert_id] = row
-        self._state.alerts.put([(record.alert_id, row)])
-        self._state.edge("alert")
-
     # -- rows -------------------------------------------------------------------------------------------------------------
 
+    def _first(self, desk: str) -> bool:
+        """Whether holdings and equity are shown: a face has room for those of one desk, and they must be of the same one."""
+        return desk == next(iter(self._faces))
+
     def _positions(self, face: DeskFace) -> None:
+        if not self._first(face.desk):
+            return
         account, day = face.broker.account(), self._board.trading_day(face.desk)
         held = sorted(account.positions)
         rows = [(name, position_row(face.instruments[name], account, face.broker.last_price(name), day)) for name in held]

@@ -131,9 +131,7 @@ def _rerun(arguments: argparse.Namespace, settings: Settings) -> int:
         shown = showing(*basis)
         asked = questions(*basis, PromptLibrary(settings.home / "prompts").template, shown)
         read = reader(inputs.offered, weights_of(mandate))
-        answers = ask_side_by_side(
-            models, asked, read, deadline_s=mandate.deadline_s, listener=Deaf(), cancelled=threading.Event()
-        )
+        answers = ask_side_by_side(models, asked, read, deadline_s=mandate.deadline_s, listener=Deaf(), cancelled=threading.Event())
     finally:
         for closer in closers:
             closer.close()

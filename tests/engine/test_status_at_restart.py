@@ -19,6 +19,7 @@ from engine.engine import Engine
 from engine.exchange import FeeSchedule
 from engine.publish import Publisher
 from engine.state import State, StatusView
+from engine.store import books
 
 TERMS = {
     "schedule": "at 10:30",
@@ -126,3 +127,19 @@ def test_a_live_desk_says_at_every_look_where_the_session_stands(live: tuple[Pub
 def test_a_year_that_no_calendar_knows_is_no_reason_to_stop(live: tuple[Publisher, State]) -> None:
     moment = datetime(2090, 1, 3, 3, 0, tzinfo=UTC)
     assert at(*live, moment).now == moment
+
+
+def test_holdings_and_equity_of_several_desks_are_never_mixed(tmp_path: Path) -> None:
+    replay = {"start": "2020-03-02", "end": "2020-03-04"}
+    desks = {"one": {"replay": replay, "strategy": "baseline"}, "two": {"replay": replay, "cash": "500000", "strategy": "baseline"}}
+    engine = Engine(Config.model_validate({"desk": desks}), tmp_path, clock=SystemClock(), environ={}, speed=0.0)
+    engine.start()
+    try:
+        assert engine.wait(timeout_s=60) and not engine.failed
+    finally:
+        assert engine.stop(10.0)
+    state = engine.state
+    assert state.equity.view().rows and all(point.equity > 900_000 for point in state.equity.view().rows.values())
+    with books(tmp_path) as view:
+        held = {name: str(position.quantity) for name, position in view.account("one").positions.items()}
+    assert {name: row.quantity for name, row in state.positions.view().rows.items()} == held

@@ -253,3 +253,14 @@ def test_the_answer_to_the_kill_switch_is_not_talked_over_by_its_parts() -> None
 
 def test_the_fixture_has_a_decision_of_every_kind() -> None:
     assert {row.verdict for row in DECIDED} == {"ALLOW", "CLAMP", "DENY", "REFUSED"}
+
+
+def test_the_status_row_names_its_desk_where_there_are_several() -> None:
+    async def check(app: KanpanApp, pilot: Pilot[None], door: RecordingDoor) -> None:
+        assert not screen_rows(app)[0].startswith(" demo ")
+        door.state.status.put([("second", status(desk="second"))])
+        app.pump.tick()
+        await pilot.pause()
+        assert screen_rows(app)[0].startswith(" demo ")
+
+    console(check)

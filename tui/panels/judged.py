@@ -45,7 +45,7 @@ def decided(row: DecisionRow, face: Face) -> list[Block]:
         pair("left", left_of(row), face, ink_of(row.verdict)),
         pair("verdict", ruled, face, ink_of(row.verdict)),
         *findings_of(row, face),
-        pair("confidence", weight(row.confidence_ppm) if row.intent else "", face),
+        pair("sure", weight(row.confidence_ppm) if row.intent else "", face),
         pair("sources", row.sources, face),
         *([pair("unverified", row.unverified, face, "warning")] if row.unverified else []),
         Block("", row=((" ", "text"),)),

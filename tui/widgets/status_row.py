@@ -51,20 +51,24 @@ class StatusRow(Painted):
         super().__init__(face, id=id)
         self.status = StatusView()
         self._readonly = readonly
+        self._several = False
 
     def apply(self, view: TopicView[StatusView], changed: frozenset[str] | None) -> None:
-        """Show the desk's status; with several desks the first one."""
+        """Show the desk's status; with several desks the first one, by name."""
         self.status = next(iter(view.rows.values()), self.status)
+        self._several = len(view.rows) > 1
         self.settle()
 
     def compose_row(self, y: int, width: int) -> Row:
         """The parts that fit."""
-        return status_line(self.status, self.face, width, readonly=self._readonly)
+        return status_line(self.status, self.face, width, readonly=self._readonly, named=self._several)
 
 
-def status_line(status: StatusView, face: Face, width: int, *, readonly: bool = False) -> Row:
-    """The row in exactly `width` cells."""
+def status_line(status: StatusView, face: Face, width: int, *, readonly: bool = False, named: bool = False) -> Row:
+    """The row in exactly `width` cells; `named` begins with the desk's name."""
     badges = _badges(status, face)
+    if named:
+        badges = ((f" {safe_text(status.desk, limit=16, one_line=True)} ", "status-strong"), *badges)
     parts = {part.name: part for part in _parts(status, face, readonly=readonly) if part.long}
     for name, way in (*GIVE_WAY, ("", "")):
         row = _joined(badges, [part.long for part in parts.values()], face)
