@@ -161,10 +161,12 @@ def assembled(parts: Sequence[Part], symbols: Iterable[str], interval: str) -> p
     flat = lengths.ravel()
     total = int(flat.sum())
     before = np.cumsum(flat) - flat
-    places = np.repeat(offsets.ravel() - before, flat) + np.arange(total)
+    # Places fit in 32 bits, and a step backwards wraps around: half of what has to be moved.
+    places = np.repeat((offsets.ravel() - before).astype(np.uint32), flat)
+    places += np.arange(total, dtype=np.uint32)
     rows = pl.Series(np.repeat(np.arange(len(wanted), dtype=np.uint32), lengths.sum(axis=1)))
     figures = _end_to_end([part.figures for part in parts])
-    taken = figures.select(pl.all().gather(pl.Series(places.astype(np.uint32))))
+    taken = figures.select(pl.all().gather(pl.Series(places)))
     named = taken.with_columns(pl.Series("symbol", wanted, dtype=pl.String).gather(rows), interval=pl.lit(interval))
     return named.select(list(BAR_SCHEMA)).cast(BAR_SCHEMA)
 

@@ -52,7 +52,8 @@ def read_sealed(path: Path, columns: Sequence[str] | None = None) -> tuple[pl.Da
     if _seal(body, line) != seal:
         raise DataError(f"{path} is damaged (its checksum differs); {_MEND}")
     try:
-        return pl.read_parquet(body, columns=None if columns is None else list(columns)), json.loads(line)
+        # Files are read side by side (shelf.py): each in one thread takes less of the processor than each in all.
+        return pl.read_parquet(body, columns=None if columns is None else list(columns), parallel="none"), json.loads(line)
     except (pl.exceptions.PolarsError, ValueError) as error:
         raise DataError(f"{path} was not written by this program; {_MEND}") from error
 
