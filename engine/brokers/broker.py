@@ -62,8 +62,10 @@ REMEMBERED = timedelta(days=1)
 
 def traded(book: Book, instrument: str, at: datetime, signed: int) -> Book:
     """The book with one more trade in a perpetual kept in mind; `signed` quantity, below zero for a sale."""
-    recent = tuple(trade for trade in book.trades.get(instrument, ()) if trade[0] > at - REMEMBERED)
-    return replace(book, trades={**book.trades, instrument: (*recent, (at, signed))})
+    trades, oldest = book.trades.get(instrument, ()), at - REMEMBERED
+    if trades and trades[0][0] <= oldest:
+        trades = tuple(trade for trade in trades if trade[0] > oldest)
+    return replace(book, trades={**book.trades, instrument: (*trades, (at, signed))})
 
 
 @dataclass(frozen=True, slots=True)
