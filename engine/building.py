@@ -183,6 +183,12 @@ def build_tape(desk: DeskConfig, home: Path, resume: date | None) -> Tape:
     """The tape a desk reads, from the day on which it left off. Raises KanpanError."""
     if desk.feed[0] == "sim":
         invented = desk.sim
+        if desk.perps is not None:
+            from engine.feeds.sim_perps import SimTerms, sim_perp_tape  # it needs the market store: the demo starts without
+
+            contracts = desk.perps.terms(desk.universe.symbols).contracts
+            terms = SimTerms(invented.seed, invented.start, invented.sessions)
+            return sim_perp_tape(home, terms, contracts, desk.intervals, resume)
         return SimTape(seed=invented.seed, size=invented.size, start=invented.start, sessions=invented.sessions, begin=resume)
     if desk.feed[0] == "store":
         from engine.feeding import stored_tape  # the demo needs no market store: it starts without reading that room
