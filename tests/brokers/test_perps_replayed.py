@@ -19,7 +19,7 @@ from engine.exchange import PerpTerms
 from engine.replay import Difference, Replay
 from engine.store import Ledger
 
-CONFIG = content_hash("{}")
+CONFIG = content_hash(b"{}")
 
 
 class Still:
