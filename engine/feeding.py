@@ -47,8 +47,8 @@ LISTS = "lists"
 """Where the last accepted list of each market is kept."""
 POLL_NAMED_S, POLL_WHOLE_S = 3.0, 30.0
 """How often a live desk looks where nobody said: at names, and at those that matter of a whole market."""
-WHOLE_S = 240.0
-"""How often it looks at all of a whole market, some ninety requests; so that no row is older than what may be traded on."""
+WHOLE_S = 180.0
+"""How often it looks at all of a whole market, some ninety requests in twenty seconds: no row is ever too old to trade on."""
 SPARE = 5
 """Bars are fetched of so many names beyond those that a desk would look at now, or of a fifth more: rankings move."""
 OF_THE_DAY = ("amount", "volume", "change", "turnover_rate")

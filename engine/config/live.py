@@ -29,7 +29,8 @@ class LiveConfig(Strict):
     """Times in seconds: how often a live desk looks in session and out of it, from which age on a quote opens nothing any more, and
     how late a slot may still run.
 
-    Left out, `poll_s` is 3 and `max_age_s` 90 where names are given; for a whole market, some sixty pages, 30 and 300.
+    Left out, `poll_s` is 3 and `max_age_s` 90 where names are given; for a whole market, all of which is looked at every three
+    minutes, 30 and 300.
     """
 
     poll_s: float = Field(default=0, ge=0, le=3_600)

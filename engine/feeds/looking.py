@@ -26,7 +26,7 @@ class Pace:
     poll_s: float
     idle_s: float = 300.0
     bars: tuple[tuple[str, int], ...] = ()
-    whole_s: float = 240.0
+    whole_s: float = 180.0
 
 
 def not_before(calendar: Calendar, now: datetime) -> datetime | None:

@@ -85,7 +85,7 @@ def test_a_fresh_desk_on_a_whole_market_has_the_history_of_its_candidates_before
         assert len(snapshot.quotes) == NAMES, "all of the market is still seen"
     assert "BARS_LACKING" not in events and "BARS_MISSING" not in events, "nothing was missing, nothing is said"
     assert asked(server, LISTS, "/api/qt/clist") == 4, "the pages of the market are turned once, for its list"
-    assert 5 <= looks_at_all(server) <= 6, "and all of it is looked at every four minutes, from whoever tells many names a request"
+    assert 6 <= looks_at_all(server) <= 8, "and all of it is looked at every three minutes, from whoever tells many names a request"
     assert asked(server, QUOTES, "/api/qt/ulist.np") > 25, "what matters is looked at twice a minute"
     sound(tmp_path)
 
@@ -120,7 +120,7 @@ def test_a_new_session_brings_the_bar_of_the_one_before(tmp_path: Path, server: 
     snapshot, candidates = frozen(tmp_path, "09:35")
     newest = dict(snapshot.bars.group_by("symbol").max().select("symbol", "trading_day").iter_rows())
     assert {newest[name] for name in candidates} == {date(2026, 11, 19)}
-    assert looks_at_all(server) <= 14, "at night nobody looks at a whole market again and again"
+    assert looks_at_all(server) <= 16, "at night nobody looks at a whole market again and again"
 
 
 def test_names_without_bars_are_told_of_once_and_once_more_when_they_are_there(tmp_path: Path, server: FeedServer) -> None:
