@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = [f"tests/risk/test_{name}.py" for name in ("rules", "rule_table", "locks_and_sizing", "protect", "evidence_cap")]
+ROOMS = ("rules", "rule_table", "locks_and_sizing", "protect", "evidence_cap", "two_way", "short_protection")
+TESTS = [f"tests/risk/test_{name}.py" for name in ROOMS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ def _row(rule: str, scope: str, entries: str, check: str) -> Mutant:
     """The rule leaves the table."""
     row = f'    Rule("{rule}", "{scope}", {entries}, {check}),\n'
     return Mutant(rule, "disabled", "rules", row, "")
+
+
+def _margin(rule: str, scope: str, entries: str, check: str) -> Mutant:
+    """A rule of perpetuals leaves the table."""
+    return _row(rule, scope, entries, f"{check}, perps=True")
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -164,13 +170,58 @@ MUTANTS: tuple[Mutant, ...] = (
         "            finding = None\n",
     ),
     Mutant("stop_loss", "disabled", "protect", "if policy.stop_loss_ppm and moved", "if False and moved"),
-    Mutant("stop_loss", "a tick later", "protect", "if held.stop and price <= held.stop:", "if held.stop and price < held.stop:"),
+    Mutant("stop_loss", "a tick later", "protect", "way * (price - held.stop) <= 0", "way * (price - held.stop) < 0"),
     Mutant("take_profit", "disabled", "protect", "if policy.take_profit_ppm and", "if False and"),
     Mutant("trailing", "disabled", "protect", "if policy.trailing_ppm and", "if False and"),
     Mutant("give_back", "disabled", "protect", "if gone >= policy.give_back_ppm else None", "if False else None"),
     Mutant(
         "time_stop", "a session later", "protect", "if sessions >= policy.time_stop else", "if sessions > policy.time_stop else"
     ),
+    Mutant("stop_loss", "a short's lies below it", "protect", "way * (price - held.stop) <= 0", "(price - held.stop) <= 0"),
+    Mutant("trailing", "a short's best price is the highest", "protect", "min(held.low or price, price)", "max(held.high, price)"),
+    _margin("one_way", "instrument", "False", "two_way.one_way"),
+    Mutant(
+        "one_way",
+        "turns in one order",
+        "two_way",
+        "return Wish(decision, current, 0, way, crossing_ppm=-along)",
+        "return Wish(decision, 0, -along, -way)",
+    ),
+    _margin("shorts_allowed", "instrument", "True", "two_way.shorts_allowed"),
+    Mutant("shorts_allowed", "whatever the terms say", "two_way", "view.perps is not None and view.perps.shorts", "True"),
+    _margin("max_funding", "instrument", "True", "margined.max_funding"),
+    Mutant("max_funding", "who pays is not asked", "margined", "yearly_ppm(wish.way * last.rate_e8", "yearly_ppm(last.rate_e8"),
+    Mutant("max_funding", "every interval is eight hours", "margined", "(hours * _PPM_E8)", "(8 * _PPM_E8)"),
+    Mutant(
+        "max_funding",
+        "unknown is cheap",
+        "margined",
+        'return deny(wish, "FUNDING_UNKNOWN", "no settlement", "a settlement")',
+        "return None",
+    ),
+    _margin("max_net", "account", "True", "two_way.max_net"),
+    Mutant("max_net", "shorts count as longs", "two_way", "-value if symbol in view.shorts else value", "value"),
+    _margin("leverage_bracket", "instrument", "True", "margined.leverage_bracket"),
+    Mutant("leverage_bracket", "what was entered is not counted", "margined", "if entered + more <= cap:", "if more <= cap:"),
+    _margin("min_liquidation_distance", "instrument", "True", "margined.min_liquidation_distance"),
+    Mutant(
+        "min_liquidation_distance",
+        "a hundredth nearer",
+        "margined",
+        "distance >= policy.min_liquidation_distance_ppm",
+        "distance >= policy.min_liquidation_distance_ppm * 99 // 100",
+    ),
+    Mutant("cash_reserve", "notional for margin", "clamps", "(1 if view.perps is None else view.perps.leverage)", "1"),
+    Mutant(
+        "cash_reserve",
+        "the reserve is margin",
+        "margined",
+        "spendable = max(0, view.cash_free - policy.cash_reserve)",
+        "spendable = max(0, view.cash_free)",
+    ),
+    Mutant("max_cluster", "a hedge counts", "portfolio", "(alike if short == (symbol in shorts) else -alike)", "alike"),
+    Mutant("statistics", "shorts gain with their names", "view", "[-1 if symbol in self.shorts else 1", "[1"),
+    Mutant("statistics", "a short wish is a long one", "portfolio", "more = wish.way * (weight", "more = (weight"),
     Mutant("escalation", "no lock moves the state", "locks", "if move in _STATES and", "if False and"),
     Mutant(
         "escalation", "a rule moves back", "locks", "order.index(item.state) > order.index(current)", "item.state is not current"

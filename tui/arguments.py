@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=text, parents=[shared])
 
     init = add("init", "write a commented kanpan.toml")
-    init.add_argument("--preset", default="demo", choices=("demo", "local", "deepseek", "ashare", "crypto-fusion", "us"))
+    init.add_argument("--preset", default="demo", choices=("demo", "local", "deepseek", "ashare", "crypto-fusion", "us", "perp"))
     doctor = add("doctor", "check configuration, keys, calendars, data, ledger, terminal and models; say how to mend each")
     doctor.add_argument("--feeds", action="store_true", help="ask every live source for one price too")
     cycle = add("cycle", "one cycle now; prints the cycle record")

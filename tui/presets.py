@@ -112,7 +112,7 @@ max_daily_loss = 0.03
 
 _CRYPTO_FUSION = """
 [desk.crypto]
-market   = "crypto"          # spot, long only, paid in full; perpetuals are not traded on margin yet
+market   = "crypto"          # spot, long only, paid in full; for perpetuals on margin see the preset `perp`
 feed     = ["binance", "cache"]
 universe = { symbols = ["BTCUSDT.BINANCE", "ETHUSDT.BINANCE", "SOLUSDT.BINANCE"] }
 strategy = "fusion"          # a 4-hour channel for the direction and a 3-minute one for the moment, put to every model
@@ -156,6 +156,43 @@ max_position = 0.25
 cash_reserve = "1000"
 """
 
+_PERP = """# kanpan.toml, made by `kanpan init --preset perp`: perpetuals on margin, on a SIMULATED market, without key or network.
+# Keys never stand in this file; every setting can be overridden by KANPAN_DESK__PERP__…
+
+[desk.perp]
+market   = "crypto"
+feed     = ["sim"]           # invented prices and funding, labelled so; "store" plays imported bars, "binance_um" is live
+universe = { symbols = ["BTCUSDT.BINANCE", "ETHUSDT.BINANCE"] }    # each needs its margin brackets, below or shipped
+bars     = ["1h:60"]         # besides daily ones, in every snapshot
+models   = ["offline"]       # a fixed rule, no language model: long what rose, short what fell
+# strategy = "baseline"
+# baseline = "trend"         # the same idea as a benchmark, without a model
+schedule = "every 240m in session"  # UTC, day and night
+cash     = "100000"          # USDT
+sim      = { seed = 7, sessions = 60 }
+replay   = { speed = 14400 } # four hours in a second
+
+[desk.perp.perps]
+leverage = 5                 # of every position, on isolated margin
+shorts   = true
+tiers.ETHUSDT = [            # what Binance lists; BTCUSDT's table is shipped, any other symbol needs its own
+  { cap = 50000, mmr = 0.005, cum = 0, max_leverage = 100 },
+  { cap = 600000, mmr = 0.01, cum = 250, max_leverage = 50 },
+]
+
+[desk.perp.risk]
+max_position = 0.60          # notional over equity, either way
+max_gross    = 1.50          # long and short added
+max_net      = 1.00          # long less short
+max_cluster  = 0             # two names only: a cluster cap would stop the second
+max_funding  = 1.00          # no entry that would pay more a year
+min_liquidation_distance = 0.10     # of the mark
+max_volatility = 1.50
+cash_reserve = "1000"
+min_order    = "100"
+reentry_cooldown = 0
+"""
+
 PRESETS = {
     "demo": _HEAD.format(models='"offline"', top=8, deadline=60)
     + "\n# `offline` is no language model: a fixed rule that answers the same prompt.\n",
@@ -163,6 +200,7 @@ PRESETS = {
     "ashare": _LIVE_HEAD + _ASHARE + _LIVE_TAIL,
     "crypto-fusion": _LIVE_HEAD + _CRYPTO_FUSION + _LIVE_TAIL,
     "us": _LIVE_HEAD + _US + _LIVE_TAIL,
+    "perp": _PERP,
     "deepseek": _HEAD.format(models='"deepseek"', top=8, deadline=60) + _DEEPSEEK,
 }
 
