@@ -25,8 +25,10 @@ def holding_corrected(
     """The holding of `symbol` as it is: `quantity` in quantity units. What is missing leaves the oldest lots at their cost.
 
     What is there beyond the books becomes a lot of `day`, sellable at once, at `price` in price units. Raises ValueError
-    where nothing would change.
+    where nothing would change, and for a perpetual, which has no lots.
     """
+    if symbol in account.perps:
+        raise ValueError(f"{symbol}: a perpetual has no lots to correct; leave it by an order and correct the cash")
     position = account.positions.get(symbol)
     lots = position.lots if position is not None else ()
     missing = sum(lot.quantity for lot in lots) - quantity

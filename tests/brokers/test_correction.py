@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.brokers.correcting import cash_corrected, holding_corrected
-from engine.core.account import Account, Lot, Position
+from engine.core.account import Account, Lot, PerpPosition, Position
 from engine.core.past import Past
 from engine.core.units import UNITS, Market
 from engine.store import books
@@ -44,6 +45,12 @@ def test_what_is_there_beyond_the_books_is_a_lot_at_a_price() -> None:
     assert [(lot.lot_id, lot.quantity, lot.cost, lot.sellable_on) for lot in record.lots] == [("a", 200, 10_000_000, DAY)]
     past = Past("demo").after(record)
     assert past.holdings[NAME].quantity == 200, "guarded like any holding"
+
+
+def test_a_perpetual_is_not_corrected_as_if_it_had_lots() -> None:
+    margined = replace(account(), perps={"BTCUSDT.BINANCE": PerpPosition("BTCUSDT.BINANCE", 1, 1, 1)})
+    with pytest.raises(ValueError, match="correct the cash"):
+        holding_corrected(margined, "c", "BTCUSDT.BINANCE", 0, 1, UNITS[Market.CRYPTO], DAY, "because")
 
 
 def test_a_holding_that_is_as_the_books_say_needs_no_correction() -> None:
