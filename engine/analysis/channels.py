@@ -135,8 +135,9 @@ def _channel(snapshot: Snapshot, bars: Grid, interval: str, numbers: Mapping[str
 
 def _written(values: list[float], places: int) -> list[Figure]:
     """A column as decimals, None where it has no value; nothing is shown as minus nothing."""
-    zero, below = f"{0.0:.{places}f}", f"{-0.0:.{places}f}"
-    texts = [f"%.{places}f" % value if value == value else None for value in values]
+    form = f"%.{places}f"
+    zero, below = form % 0.0, form % -0.0
+    texts = [form % value if value == value else None for value in values]
     return [zero if text == below else text for text in texts]
 
 

@@ -6,7 +6,7 @@ snapshot.bars (raw, with factors) ──► adjusted to today's price ──► 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ from engine.store.stretches import cells, greatest, spans
 DAILY = "1d"
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(NamedTuple):
     """Figures from whole sessions up to the snapshot, never from the session under way; for decisions, not for money.
 
     Returns and volatility are percentages (volatility a year's); averages, bands, highs and lows are prices in currency on today's
@@ -64,7 +63,7 @@ def features(snapshot: Snapshot, symbols: Collection[str] | None = None) -> dict
     if table.symbols:
         figures = _figures(snapshot, table.symbols, table.table)
         columns = [_plain(figures[name]) for name in FEATURE_NAMES[1:]]
-        rows = [Features(*row) for row in zip(table.lengths, *columns, strict=True)]
+        rows = map(Features._make, zip(table.lengths, *columns, strict=True))
         found |= zip(table.symbols, rows, strict=True)
     return found
 
@@ -143,5 +142,5 @@ def today(snapshot: Snapshot, symbols: list[str], last_close: Series) -> Series:
     return np.where(today > 0, today, last_close) / last_close
 
 
-FEATURE_NAMES: tuple[str, ...] = tuple(item.name for item in fields(Features))
+FEATURE_NAMES: tuple[str, ...] = Features._fields
 """Every figure, in the order of the dataclass."""

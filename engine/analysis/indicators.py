@@ -164,10 +164,8 @@ def _wilder(values: Series, window: int) -> Average:
 
 def _gains_and_losses(closes: Series, window: int) -> tuple[Average, Average]:
     change = _change(closes)
-    unknown = np.isnan(change)
-    gains, losses = (np.where(unknown, np.nan, np.maximum(moves, 0)) for moves in (change, -change))
-    rising = _wilder(gains, window)
-    return rising, rising._replace(values=losses)
+    rising = _wilder(np.maximum(change, 0), window)  # what is not known stays so
+    return rising, rising._replace(values=np.maximum(-change, 0))
 
 
 def _strength(gains: Series, losses: Series) -> Series:

@@ -16,7 +16,7 @@ from engine.core.journal import ItemRejected
 from engine.cycle.asking import Heard
 from engine.cycle.mandate import Mandate
 from engine.cycle.steps import Seen, held_weights, instruments_in, offered_in, prompt_context
-from engine.llm import CandidateRow, ParsedViews, Prompt, PromptContext, TemplateOf, check_view, figures_of, parse_views, render
+from engine.llm import ParsedViews, Prompt, PromptContext, TemplateOf, check_view, figures_of, parse_views, render
 from engine.store.snapshot import Snapshot
 from engine.strategies import Voice, fuse
 from engine.strategies.fusion import Views
@@ -54,10 +54,7 @@ def channel_questions(mandate: Mandate, shown: Shown, template: TemplateOf) -> t
 
 def channel_context(context: PromptContext, channel: Channel) -> PromptContext:
     """What a channel's prompt may say: the candidates with the channel's figures; neither holdings nor money sway a direction."""
-    rows = [
-        CandidateRow(row.symbol, row.name, row.industry, row.last, row.change_pct, channel.figures.get(row.symbol, {}))
-        for row in context.candidates
-    ]
+    rows = [row._replace(features=channel.figures.get(row.symbol, {})) for row in context.candidates]
     notes = [f"{row.symbol}: data is stale" for row in rows if row.symbol in channel.stale]
     return replace(context, candidates=rows, holdings=(), notes=notes, interval=channel.interval)
 

@@ -111,7 +111,7 @@ def newest_bars(snapshot: Snapshot) -> dict[str, Newest]:
     """Each name's newest daily bar; bars are sorted by symbol, interval and time, so it is the last of its run."""
     daily = spans(snapshot.stretches, "1d")
     last = (cells(snapshot.bars, column)[daily.ends - 1].tolist() for column in ("trading_day", "close", "volume"))
-    return {symbol: Newest(*bar) for symbol, *bar in zip(daily.symbols, *last, strict=True)}
+    return dict(zip(daily.symbols, map(Newest._make, zip(*last, strict=True)), strict=True))
 
 
 def prices_of(snapshot: Snapshot, newest: Mapping[str, Newest]) -> dict[str, int]:

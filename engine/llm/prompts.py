@@ -6,11 +6,13 @@ PromptContext + templates/ID.LANGUAGE.md ──render()──► Prompt (hashed,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
+from typing import NamedTuple
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -48,8 +50,7 @@ class HoldingRow:
     sellable: str
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateRow:
+class CandidateRow(NamedTuple):
     """One instrument on offer. `last` is a price, `change_pct` a percentage, both as strings; `features` are named figures, None
     where history is too short."""
 
@@ -58,7 +59,7 @@ class CandidateRow:
     industry: str
     last: str
     change_pct: str
-    features: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    features: Mapping[str, float | int | str | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.core.decision import ChannelView, Decision, Direction, Intent
 from engine.core.units import PPM
@@ -82,8 +83,7 @@ class Stance(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Vote:
+class Vote(NamedTuple):
     """One model's vote on one instrument; `size_ppm` is the share of the largest position, 0 for all but IN."""
 
     model: str

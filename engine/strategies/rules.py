@@ -12,7 +12,6 @@ A figure that is not known makes its condition false: nothing is done for what n
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
 
 from engine.analysis import Features
 from engine.core.decision import Decision, Intent
@@ -21,7 +20,7 @@ from engine.core.units import PPM
 
 SOURCE = "rules"
 Figures = Mapping[str, float | None]
-_FEATURES = tuple(item.name for item in fields(Features))
+_FEATURES = Features._fields
 
 
 def rule_figures(features: Features | None, last: float | None) -> dict[str, float | None]:

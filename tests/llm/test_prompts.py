@@ -63,8 +63,8 @@ def test_the_system_part_does_not_move_between_cycles():
 
 
 def test_four_fifths_of_the_prompt_stand_still_while_only_quotes_move():
-    rows = tuple(replace(CONTEXT.candidates[0], symbol=f"{600000 + n}.SH") for n in range(20))
-    moved = tuple(replace(row, last="1370.00", change_pct="1.35") for row in reversed(rows))
+    rows = tuple(CONTEXT.candidates[0]._replace(symbol=f"{600000 + n}.SH") for n in range(20))
+    moved = tuple(row._replace(last="1370.00", change_pct="1.35") for row in reversed(rows))
     first, second = (render("ashare-daily", replace(CONTEXT, candidates=each)) for each in (rows, moved))
     one, other = first.system + first.user, second.system + second.user
     same = next(n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
@@ -83,7 +83,7 @@ def test_four_fifths_of_the_prompt_stand_still_while_only_quotes_move():
     ],
 )
 def test_outside_text_cannot_leave_its_cell(hostile: str):
-    rows = (replace(CONTEXT.candidates[0], name=hostile, industry=hostile),)
+    rows = (CONTEXT.candidates[0]._replace(name=hostile, industry=hostile),)
     prompt = render("ashare-daily", replace(CONTEXT, candidates=rows, notes=(hostile,)))
     assert prompt.user.count("</data>") == prompt.user.count("<data ") == 5
     table = prompt.user.split('<data id="instruments">\n')[1].split("\n</data>")[0].splitlines()
