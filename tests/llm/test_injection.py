@@ -70,7 +70,7 @@ def test_there_are_two_hundred():
 def test_orders_in_names_and_notes_stay_data(language: str):
     benign = render("ashare-daily", replace(CONTEXT, language=language))
     for hostile in HOSTILE:
-        rows = tuple(replace(row, name=hostile, industry=hostile) for row in CONTEXT.candidates)
+        rows = tuple(row._replace(name=hostile, industry=hostile) for row in CONTEXT.candidates)
         held = tuple(replace(row, name=hostile) for row in CONTEXT.holdings)
         prompt = render("ashare-daily", replace(CONTEXT, language=language, candidates=rows, holdings=held, notes=(hostile,)))
         assert prompt.system == benign.system and prompt.schema == benign.schema
