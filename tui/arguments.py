@@ -6,18 +6,33 @@ import argparse
 import difflib
 import re
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from engine.core.errors import ConfigError
+from engine.core.text import safe_text
 from tui.data_arguments import TEXT as DATA_TEXT
 from tui.data_arguments import add_data_arguments
+
+
+def one_line(message: str) -> str:
+    """A complaint as it may be written to a terminal, whatever the words that it repeats were."""
+    return safe_text(message, limit=2_000, one_line=True)
+
+
+def place_of(text: str) -> Path:
+    """A path as a person writes it, `~` and all. Raises ConfigError for the home of nobody."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{text}: there is no such user") from None
 
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as every other error does."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(ConfigError.exit_code, f"kanpan: {_plainer(message)}; see {self.prog} --help\n")
+        self.exit(ConfigError.exit_code, f"kanpan: {one_line(_plainer(message))}; see {self.prog} --help\n")
 
 
 def _plainer(message: str) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
 
 from engine.core.errors import ConfigError, KanpanError
 from engine.state import State
-from tui.arguments import parser
+from tui.arguments import one_line, parser, place_of
 
 if TYPE_CHECKING:
     from engine.alerts import Speak
@@ -31,16 +32,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except KanpanError as error:
-        sys.stderr.write(f"kanpan: {error}\n")
+        sys.stderr.write(f"kanpan: {one_line(str(error))}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except UnicodeEncodeError as error:
+        sys.stderr.write(f"kanpan: {error.object[:80]!a} is not valid Unicode\n")
+        return ConfigError.exit_code
     except BrokenPipeError:
         _deafen()
         return 0
     except OSError as error:
         _deafen()
-        sys.stderr.write(f"kanpan: {error.filename or 'standard output'}: {error.strerror}\n")
+        sys.stderr.write(f"kanpan: {one_line(str(error.filename or 'standard output'))}: {error.strerror}\n")
         return 1
 
 
@@ -49,6 +53,9 @@ def entry() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Chinese shows an escape, never a traceback
     code = main()
     try:
         sys.stdout.flush()
@@ -86,12 +93,9 @@ class Settings:
 
     def __init__(self, arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
         home = getattr(arguments, "home", None) or environ.get("KANPAN_HOME") or platformdirs.user_data_dir("kanpan", False)
-        try:
-            self.home = Path(home).expanduser().absolute()
-        except RuntimeError:
-            raise ConfigError(f"--home {home}: there is no such user") from None
+        self.home = place_of(home).absolute()
         chosen = getattr(arguments, "config", None) or environ.get("KANPAN_CONFIG")
-        self.config_path = Path(chosen).expanduser() if chosen else self.home / "kanpan.toml"
+        self.config_path = place_of(chosen) if chosen else self.home / "kanpan.toml"
         if chosen and not self.config_path.exists():
             raise ConfigError(f"{self.config_path}: no such file")
         self._process = environ
@@ -148,6 +152,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _face(arguments: argparse.Namespace, settings: Settings) -> int:
+    try:
+        datetime.now(UTC).astimezone()
+    except ValueError:
+        raise ConfigError(f"environment TZ: {os.environ.get('TZ', '')!a} is no time zone") from None
     headless = arguments.no_ui or arguments.cycles is not None
     if not headless and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         sys.stderr.write("kanpan: not a terminal, running without the console (--no-ui)\n")

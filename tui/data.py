@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.core.clock import SystemClock
@@ -19,6 +18,7 @@ from engine.exchange.calendar import calendar, calendar_text, kept_file
 from engine.exchange.calendar_sync import with_szse
 from engine.feeds.szse import MONTH_LIST, month_pages
 from engine.store.connect import prepare_home
+from tui.arguments import place_of
 from tui.table import table
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _import(arguments: argparse.Namespace, settings: Settings) -> int:
     prepare_home(settings.home)
     rows = []
     for name in arguments.what:
-        path = Path(name).expanduser()
+        path = place_of(name)
         plan = Plan(
             market=Market(arguments.market),
             source=arguments.source or path.name,

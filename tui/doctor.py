@@ -51,6 +51,7 @@ def examine(settings: Settings, feeds: Iterable[Line] = ()) -> Iterator[Line]:
     yield from _calendars()
     yield _data()
     yield from feeds
+    yield _home(settings)
     yield from _ledger(settings)
     yield _terminal()
 
@@ -108,6 +109,14 @@ def _data() -> Line:
     except KanpanError as error:
         return Line("sample market", False, str(error), "install kanpan again: the files travel inside the package")
     return Line("sample market", True, "complete")
+
+
+def _home(settings: Settings) -> Line:
+    """Whether an engine could keep its books here; a directory that is not there yet is made by the first start."""
+    there = next(place for place in (settings.home, *settings.home.parents) if place.exists())
+    sound = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    detail = f"{settings.home}, " + ("writable" if sound else "not writable for this user")
+    return Line("state directory", sound, detail, f"give it to this user, or name another with --home: {there}")
 
 
 def _ledger(settings: Settings) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from engine.core.errors import ConfigError
 from engine.store import backup_ledger, export_archive, import_archive
 from engine.store.connect import DATABASE
+from tui.arguments import place_of
 from tui.verbs import print_line
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def run(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
     """Carry one of the three out; all of them may run beside an engine, which they only read."""
-    place = Path(arguments.place).expanduser().absolute()
+    place = place_of(arguments.place).absolute()
     if command == "import":
         if not place.is_file():
             raise ConfigError(f"{place}: no such file")
