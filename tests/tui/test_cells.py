@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from engine.state import State
 from tui.app import KanpanApp
+from tui.widgets.alert_row import ROOMY
 
 SIZES = ((80, 24), (120, 36), (160, 48))
 
@@ -64,7 +65,8 @@ def test_an_empty_state_fills_the_same_rows(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_chinese_words_stand_unbroken(size: tuple[int, int]) -> None:
     text = "\n".join(asyncio.run(shown(size)))
-    for word in ("模拟盘", "回放", "上午盘", "未确认", "风控拒绝", "贵州茅台", "*ST龙力", "涨停", "跌停", "停牌"):
+    alert = "未确认" if size[0] >= ROOMY else "严重"
+    for word in ("模拟盘", "回放", "上午盘", alert, "风控拒绝", "贵州茅台", "*ST龙力", "涨停", "跌停", "停牌"):
         assert word in text
 
 

@@ -28,7 +28,8 @@ from tui.panels.league import LeaguePanel
 from tui.widgets.status_row import BROKEN, STAGE_OF
 
 CODES = """FUNDING{instrument,amount,rate,mark} LIQUIDATION{instrument,mark,lost} LIQUIDATED{instrument,mark,lost}
-FUNDING_HIGH{instrument,paid,rate,limit} CYCLE_STARTED{cycle,trigger} CYCLE_STATE{cycle,state} CYCLE_ENDED{cycle,state,reason} SNAPSHOT{hash,source,instruments}
+FUNDING_HIGH{instrument,paid,rate,limit} CYCLE_STARTED{cycle,trigger} CYCLE_STATE{cycle,state}
+CYCLE_ENDED{cycle,state,reason} SNAPSHOT{hash,source,instruments}
 MODEL_REPLIED{model,outcome,latency_ms,tokens_in,tokens_out,cost} MODEL_ABSTAINED{model,reason} DECISION_REJECTED{instrument,code}
 RISK_CLAMP{instrument,rule,code,observed,limit,before,after}
 RISK_DENY{instrument,rule,code,observed,limit} ORDER{order,instrument,side,quantity,status,code}

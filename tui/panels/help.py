@@ -11,7 +11,7 @@ from tui.face import Face
 from tui.widgets.line_log import Block
 
 GROUPS = ("look", "move", "engine")
-_KEY_CELLS = 10
+_KEY_CELLS = 14
 
 
 def help_blocks(

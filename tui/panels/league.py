@@ -11,7 +11,7 @@ from tui.widgets.painted import Row, Span
 
 LITTLE = "~"
 """Stands where there are too few sessions to say anything."""
-_LEAST_ROWS, _CHART_ROWS = 3, 9
+_LEAST_ROWS, _CHART_ROWS = 3, 16
 _MARK_CELLS = 10
 
 
