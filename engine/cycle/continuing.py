@@ -33,13 +33,14 @@ def opened_as(books: Books, desk: str, market: Market) -> DeskBook | None:
 def held_by(books: Books, desk: str) -> tuple[str, ...]:
     """What the desk and its shadows hold or have an open order in, by symbol, whatever their universe is by now."""
     family = [book.desk for book in books.desks() if book.desk == desk or book.desk.startswith(f"{desk}{SHADOW_MARK}")]
-    held = {symbol for own in family for symbol in books.positions(own)}
+    held = {symbol for own in family for symbol in (*books.positions(own), *books.perps(own))}
     return tuple(sorted(held | {item.order.instrument for own in family for item in books.open_orders(own)}))
 
 
 def left_behind(books: Books, named: Collection[str]) -> dict[str, tuple[str, ...]]:
     """What desks hold that no configuration names any more, by desk: nobody values, protects or sells it."""
-    found = {book.desk: tuple(sorted(books.positions(book.desk))) for book in books.desks() if book.desk not in named}
+    gone = [book.desk for book in books.desks() if book.desk not in named]
+    found = {desk: tuple(sorted((*books.positions(desk), *books.perps(desk)))) for desk in gone}
     return {desk: held for desk, held in found.items() if held and SHADOW_MARK not in desk}
 
 
@@ -55,12 +56,24 @@ def instruments_of(mandate: Mandate, equipment: Equipment) -> dict[str, Instrume
         raise ConfigError(f"desk.{mandate.desk}.universe.symbols: {tape.source} has no {_some(unknown)}")
     with equipment.ledger.reader() as books:
         held = held_by(books, mandate.desk)
+        _same_kind(books, mandate)
     if lost := sorted(set(held) - set(listed)):
         raise ConfigError(
             f"desk.{mandate.desk}.feed: its books hold {_some(lost)}, of which {tape.source} tells nothing; "
             "go on with a feed that does, or give this desk another name"
         )
     return {symbol: item for symbol, item in listed.items() if symbol in wanted or symbol in held}
+
+
+def _same_kind(books: Books, mandate: Mandate) -> None:
+    """Raises ConfigError where the books hold on margin what the desk would now buy outright, or the other way round."""
+    perps, owned = books.perps(mandate.desk), books.positions(mandate.desk)
+    if mandate.perps is None and perps:
+        raise ConfigError(
+            f"desk.{mandate.desk}.perps: its books hold perpetuals ({_some(sorted(perps))}); keep the table to close them"
+        )
+    if mandate.perps is not None and owned:
+        raise ConfigError(f"desk.{mandate.desk}.perps: its books hold {_some(sorted(owned))} bought outright; sell them first")
 
 
 def cash_stands(mandate: Mandate, opened_with: int) -> Sequence[Noted]:

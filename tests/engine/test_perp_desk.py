@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +17,7 @@ from engine.building import mandate_of
 from engine.config import Config, DeskConfig
 from engine.core.account import PerpPosition
 from engine.core.clock import SystemClock
+from engine.core.errors import KanpanError
 from engine.core.instrument import Board
 from engine.core.journal import AlertRaised, FundingSettled, Liquidated, OrderMoved, Record, Severity
 from engine.core.order import Side
@@ -298,3 +300,22 @@ def _tape(home: Path) -> StoredTape:
         bars=config.intervals,
         contracts=config.perps.terms(SYMBOLS).contracts,
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"perps": None}, "its books hold perpetuals"),
+        ({"universe": {"symbols": ["BTCUSDT.BINANCE"]}, "perps": {"leverage": 20}}, "of which store tells nothing"),
+    ],
+)
+def test_books_on_margin_are_not_gone_on_with_by_a_desk_that_cannot_close_them(
+    ruin: Path, tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
+    home = tmp_path / "copy"
+    shutil.copytree(ruin, home)
+    risk = {**RECKLESS["risk"], "max_position": 1, "max_gross": 1, "max_net": 1}
+    with books(home) as view:
+        assert set(view.perps("perp")) - {"BTCUSDT.BINANCE"}
+    with pytest.raises(KanpanError, match=told):
+        ran(home, {**RECKLESS, "risk": risk, **changes})
