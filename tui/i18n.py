@@ -81,6 +81,8 @@ class Words:
             return f"{Decimal(value) * 100:.1f}%"
         if name in _WEIGHTS and _AMOUNT.fullmatch(value):
             return f"{Decimal(value):,.2f}"
+        if name == "failed":
+            return ", ".join(self.get("reason", code.strip()) for code in value.split(","))
         section = _VOCABULARY.get(name, "-")
         if section == "cycle" and f"cycle.{value}" not in self._table:
             section = "trading"

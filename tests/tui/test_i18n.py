@@ -175,6 +175,14 @@ def test_a_fraction_of_a_share_is_no_weight() -> None:
     assert said.endswith("不足一手")
 
 
+def test_what_a_strategy_failed_of_and_where_trading_moved_is_said_in_words() -> None:
+    figures = [(name, "1") for name in ("version", "sessions", "return", "drawdown", "sharpe")]
+    said = load("en").code("STRATEGY_REFUSED", [*figures, ("failed", "GATE_TRADES, GATE_SHARPE")])
+    assert "too few trades, Sharpe ratio too low" in said
+    moved = (("state", "REDUCING"), ("rule", "max_daily_loss"), ("observed", "0.021"), ("limit", "0.020000"))
+    assert "只减仓" in load("zh").code("STATE_MOVED", moved)
+
+
 def test_a_reason_with_particulars_keeps_them_behind_its_word() -> None:
     told = (("cycle", "c"), ("state", "SKIPPED"), ("reason", "MISSED: 12 slots since 2020-03-02 09:30"))
     assert load("zh").code("CYCLE_ENDED", told) == "周期 c 跳过 错过：到点时没有运行: 12 slots since 2020-03-02 09:30"
