@@ -74,6 +74,23 @@ def test_what_reduces_reserves_nothing_and_two_orders_do_not_reduce_the_same_pos
     assert position_of(bench.account)[0] == -e8("1") and bench.account.reserved == 0
 
 
+def test_the_rest_of_an_order_that_turns_a_position_reserves_what_it_opens() -> None:
+    bench = Bench(leverage=10)
+    bench.trade(LONG, "2", "60000", 1)
+    bench.send(order("o", SHORT, "3", "60000", at(2)))
+    assert e8("6000") <= bench.account.reserved <= e8("6000") + 100
+    bench.bar(("59990", "60000", "59990", "60000"), at(2), at(3), "10")  # one of three
+    assert position_of(bench.account)[0] == e8("1")
+    assert e8("6000") <= bench.account.reserved <= e8("6000") + 100, "one more closes, one opens, as before"
+
+
+def test_what_one_order_reserved_another_does_not_find() -> None:
+    bench = Bench(cash="7000", leverage=10)
+    assert bench.send(order("a", LONG, "1", "60000", at(1))) == [""]
+    assert bench.send(order("b", LONG, "0.5", "60000", at(2))) == ["CASH_INSUFFICIENT"]
+    assert bench.send(order("c", LONG, "0.1", "60000", at(3))) == [""]
+
+
 def test_a_fill_leaves_what_other_orders_reserved() -> None:
     bench = Bench(cash="12000.00001", leverage=10)
     assert bench.send(order("a", LONG, "1", "60000", at(1)), order("b", SHORT, "1", "60000", at(1))) == ["", ""]
