@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from perp_bench import DESK, FREE, SYMBOL, Bench, at, e8, funding, order, position_of, quote
 
@@ -135,6 +137,15 @@ def test_a_desk_without_shorts_sells_what_it_holds_and_no_more() -> None:
     bench.trade(LONG, "1", "60000", 2)
     assert bench.send(order("b", SHORT, "1.001", "60000", at(3))) == ["SHORT_FORBIDDEN"]
     assert bench.send(order("c", SHORT, "1", "60000", at(4)), order("d", SHORT, "0.5", "60000", at(4))) == ["", "SHORT_FORBIDDEN"]
+
+
+def test_an_order_that_would_go_short_does_not_fill_once_the_terms_forbid_it() -> None:
+    bench = Bench(shorts=True)
+    bench.send(order("o", SHORT, "1", "60000", at(1)))
+    bench.broker = PaperBroker(DESK, Market.CRYPTO, FREE, bench.names, replace(bench.terms, shorts=False))
+    bench.broker.load(bench.fold.book)
+    assert bench.bar(("60100", "60100", "60000", "60000"), at(1), at(2)) == ()
+    assert "o" in bench.broker.working() and bench.account.perps == {}
 
 
 def test_a_remainder_below_the_least_notional_can_be_closed() -> None:
