@@ -58,6 +58,8 @@ class Result:
     fills: tuple[Fill, ...]
     cycles: int
     failed: int
+    funding: int | None = None
+    """What perpetuals received in all, below zero what they paid, in money units; None for a desk of anything else."""
 
     @property
     def pnl(self) -> int:
@@ -127,6 +129,7 @@ def result_record(result: Result) -> dict[str, Any]:
         "trades": figures.trades,
         "turnover": fraction(figures.turnover_ppm),
         "costs": money(figures.costs),
+        **({"funding": money(result.funding)} if result.funding is not None else {}),
         "fills": len(result.fills),
         "curve": [{"day": close.trading_day.isoformat(), "equity": money(close.equity)} for close in result.closes],
     }

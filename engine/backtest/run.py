@@ -20,7 +20,7 @@ from engine.backtest.trades import round_trips
 from engine.core.clock import SimulatedClock
 from engine.core.decision import Decision
 from engine.core.errors import DataError
-from engine.core.journal import Adjusted, CycleMoved, CycleState, Filled, Marked, Posting, Record
+from engine.core.journal import Adjusted, CycleMoved, CycleState, Filled, FundingSettled, Liquidated, Marked, Posting, Record
 from engine.cycle import Desk, Equipment, Mandate
 from engine.cycle.mandate import Gate
 from engine.feeds.tape import Tape
@@ -113,6 +113,8 @@ def _result(books: Books, mandate: Mandate) -> Result:
     trades = round_trips(records, mandate.desk)
     ends = [record.state for record in records if isinstance(record, CycleMoved)]
     taxes = sum(_tax(record.postings) for record in records if isinstance(record, Filled | Adjusted))
+    taxes += sum(_booked(record.postings, "fees:") for record in records if isinstance(record, Liquidated))
+    paid = [_booked(record.postings, "funding:") for record in records if isinstance(record, FundingSettled)]
     return Result(
         desk=mandate.desk,
         strategy=mandate.strategy,
@@ -124,6 +126,7 @@ def _result(books: Books, mandate: Mandate) -> Result:
         fills=fills,
         cycles=ends.count(CycleState.COMPLETED),
         failed=ends.count(CycleState.FAILED) + ends.count(CycleState.AMBIGUOUS),
+        funding=-sum(paid) if mandate.perps is not None else None,
     )
 
 
@@ -135,4 +138,8 @@ def _records(books: Books) -> Iterator[Record]:
 
 
 def _tax(postings: Sequence[Posting]) -> int:
-    return sum(posting.amount for posting in postings if posting.account.startswith("tax:"))
+    return _booked(postings, "tax:")
+
+
+def _booked(postings: Sequence[Posting], accounts: str) -> int:
+    return sum(posting.amount for posting in postings if posting.account.startswith(accounts))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from engine.core.journal import Adjusted, Filled, LotChange, Posting, Record
+from engine.core.journal import Adjusted, Filled, FundingSettled, Liquidated, LotChange, PerpChange, Posting, Record
 
 DUST = 1_000
 """A sale that leaves less than a thousandth of the most that was held has ended the trade: fees taken in coins leave such rests."""
@@ -47,18 +47,25 @@ def round_trips(records: Iterable[Record], desk: str) -> tuple[Trade, ...]:
             case Filled() if record.fill.desk == desk:
                 fill = record.fill
                 position = held.setdefault(fill.instrument, _Open(fill.trading_day))
-                _book(position, record.lots, record.postings)
+                _book(position, record.lots, record.postings, record.perps)
                 if position.quantity * DUST <= position.most:
                     closed.append(Trade(fill.instrument, position.opened_on, fill.trading_day, position.result))
                     del held[fill.instrument]
             case Adjusted(desk=owner) if owner == desk and record.instrument in held:
                 _book(held[record.instrument], record.lots, record.postings)
+            case FundingSettled(desk=owner) if owner == desk and record.instrument in held:
+                _book(held[record.instrument], (), record.postings)
+            case Liquidated(desk=owner) if owner == desk and record.instrument in held:
+                position = held.pop(record.instrument)
+                _book(position, (), record.postings)
+                closed.append(Trade(record.instrument, position.opened_on, record.trading_day, position.result))
             case _:
                 pass
     return tuple(closed)
 
 
-def _book(position: _Open, lots: tuple[LotChange, ...], postings: tuple[Posting, ...]) -> None:
+def _book(position: _Open, lots: tuple[LotChange, ...], postings: tuple[Posting, ...], perps: tuple[PerpChange, ...] = ()) -> None:
     position.lots.update({lot.lot_id: lot.quantity for lot in lots})
+    position.lots.update({perp.instrument: abs(perp.quantity) for perp in perps})
     position.most = max(position.most, position.quantity)
     position.result += sum(posting.amount for posting in postings if posting.account == "cash")

@@ -13,7 +13,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from engine.building import mandate_of
+from engine.backtest import backtest
+from engine.backtest.result import result_record
+from engine.building import build_tape, mandate_of
 from engine.config import Config, DeskConfig
 from engine.core.account import PerpPosition
 from engine.core.clock import SystemClock
@@ -319,3 +321,19 @@ def test_books_on_margin_are_not_gone_on_with_by_a_desk_that_cannot_close_them(
         assert set(view.perps("perp")) - {"BTCUSDT.BINANCE"}
     with pytest.raises(KanpanError, match=told):
         ran(home, {**RECKLESS, "risk": risk, **changes})
+
+
+def test_a_backtest_counts_trades_by_position_and_funding_beside_costs(ruin: Path) -> None:
+    """The reckless desk over its own past comes to its own equity; every liquidation ended a trade at a loss."""
+    terms = mandate_of("perp", DeskConfig.model_validate(RECKLESS), "en")
+    result = backtest(terms, build_tape(DeskConfig.model_validate(RECKLESS), ruin, None))
+    gone = [record for record in records(ruin) if isinstance(record, Liquidated)]
+    with books(ruin) as view:
+        account, marks = view.account("perp"), view.equity("perp", limit=1)
+        assert result.opened_with + result.pnl == marks[-1].equity
+        assert result.funding == view.funding_received("perp") and result.figures.costs == account.fees
+    ended = Counter(trade.instrument for trade in result.trades)
+    assert ended >= Counter(record.instrument for record in gone)
+    assert sum(trade.result < 0 for trade in result.trades) >= len(gone)
+    told = result_record(result)
+    assert float(told["funding"]) and float(told["costs"]) > 0
