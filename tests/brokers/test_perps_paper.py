@@ -189,6 +189,16 @@ def test_funding_that_cash_cannot_pay_comes_out_of_the_margin() -> None:
     assert (bench.account.cash, position_of(bench.account)) == (0, (e8("1"), e8("60000"), e8("5995")))
 
 
+def test_funding_takes_from_the_margin_before_what_orders_reserved() -> None:
+    bench = Bench(cash="12001", leverage=10)
+    bench.trade(LONG, "1", "60000", 1)
+    bench.send(order("o", LONG, "1", "59000", at(2)))
+    reserved = bench.account.reserved
+    bench.take(bench.broker.settle([funding("0.01", at(8), "60000")]))
+    assert (bench.account.reserved, bench.account.cash) == (reserved, reserved)
+    assert position_of(bench.account)[2] == e8("6000") - (e8("600") - (e8("6001") - reserved))
+
+
 def test_funding_is_due_from_what_was_held_at_the_settlement() -> None:
     bench = Bench()
     bench.trade(LONG, "1", "60000", 7)
