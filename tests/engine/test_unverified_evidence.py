@@ -9,12 +9,13 @@ from datetime import date
 from pathlib import Path
 
 from engine.core.journal import DecisionsMade
+from engine.core.units import Market
 from engine.llm import Prompt, Reply
 from engine.replay import Replay
 from engine.rows import decision_rows
 from engine.store import books
 from engine.store.codec import decode
-from tests.engine.desk_harness import carry, desk_at, mandate
+from tests.engine.desk_harness import WALL, carry, desk_at, mandate
 from tests.engine.test_past_cycles import recorded_mandate
 
 NAME = "000338.SZ"
@@ -41,7 +42,7 @@ def test_an_invented_number_is_marked_capped_and_replayed(tmp_path: Path) -> Non
     assert made is not None and ruled is not None
     assert made.checked and made.decisions[0].unverified == ("7.77", f"{NAME}.pe")
     assert ("evidence_cap", "0.050000") in {(verdict.rule, verdict.after) for verdict in ruled.verdicts}
-    assert decision_rows(made, {})[0].unverified == f"7.77, {NAME}.pe"
+    assert decision_rows(made, {}, Market.ASHARE, WALL)[0].unverified == f"7.77, {NAME}.pe"
     assert [result for result in results if result.differences] == []
 
 
