@@ -220,6 +220,22 @@ def test_what_was_opened_after_the_settlement_pays_nothing_and_what_was_closed_a
     assert left.account.cash == e8("99994")
 
 
+def test_settlements_told_in_any_order_are_booked_in_that_of_time() -> None:
+    bench = Bench()
+    bench.trade(LONG, "1", "60000", 1)
+    both = bench.take(bench.broker.settle([funding("0.0001", at(16), "60000"), funding("0.0001", at(8), "60000")]))
+    assert [record.at for record in both if isinstance(record, FundingSettled)] == [at(8), at(16)]
+
+
+def test_every_trade_since_the_settlement_is_remembered_for_a_day_and_no_longer() -> None:
+    bench = Bench()
+    bench.trade(LONG, "1", "60000", 8, 1)
+    bench.trade(LONG, "1", "60000", 8, 2)
+    assert bench.take(bench.broker.settle([funding("0.0001", at(8), "60000", known=at(8, 5))])) == ()
+    bench.trade(LONG, "1", "60000", 9, day=21)
+    assert len(bench.fold.book.trades[SYMBOL]) == 1
+
+
 def test_a_bar_that_ends_at_the_settlement_traded_before_it() -> None:
     bench = Bench()
     bench.send(order("o", LONG, "1", "60000", at(7)))
