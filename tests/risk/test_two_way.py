@@ -250,13 +250,14 @@ def test_a_short_name_moves_against_its_cluster(way: int, other: int, code: str)
     assert codes(ruling) == [code]
 
 
+@pytest.mark.parametrize("way", [1, -1])
 @pytest.mark.parametrize("rule", [{"max_volatility_ppm": 120_000}, {"max_var_ppm": 6_000}])
-def test_a_hedge_lowers_what_the_portfolio_risks(rule: dict[str, int]) -> None:
-    """Half of equity long in a name that moves 2 % a day: beside it, the same short is no risk, and the same long is twice it."""
-    here = view(perp(MATE, 500), returns={COIN: APART, MATE: APART})
+def test_a_hedge_lowers_what_the_portfolio_risks(rule: dict[str, int], way: int) -> None:
+    """Half of equity in a name that moves 2 % a day: beside it, the same the other way is no risk, and the same way is twice it."""
+    here = view(perp(MATE, way * 500), returns={COIN: APART, MATE: APART})
     policy = replace(OPEN, **rule)
-    assert codes(judge(here, policy, [wants(-0.5)], FEES)) == ["ALLOWED"]
-    assert codes(judge(here, policy, [wants(0.5)], FEES))[0].startswith("RISK_")
+    assert codes(judge(here, policy, [wants(way * -0.5)], FEES)) == ["ALLOWED"]
+    assert codes(judge(here, policy, [wants(way * 0.5)], FEES))[0].startswith("RISK_")
 
 
 def test_what_the_batch_planned_short_hedges_the_next_wish() -> None:
