@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from perp_bench import DESK, FREE, SYMBOL, Bench, at, e8, funding, order, position_of, quote
 
-from engine.brokers import PaperBroker
+from engine.brokers import Match, PaperBroker, reconcile
+from engine.core.account import PerpPosition
 from engine.core.journal import Filled, FundingSettled, Liquidated, OrderMoved, PerpChange, Posting
 from engine.core.order import OrderStatus, OrderType, Side
 from engine.core.units import Market
@@ -316,3 +317,22 @@ def test_a_perpetual_that_was_never_priced_is_worth_its_margin() -> None:
 def test_a_spot_broker_leaves_perpetuals_alone() -> None:
     broker = PaperBroker(DESK, Market.CRYPTO, FREE, Bench().names)
     assert broker.watch_margins({SYMBOL: 1}, at(1), at(1).date()).records == ()
+
+
+# Beside what a broker says -----------------------------------------------------------------------------------------------------
+
+
+def test_a_perpetual_that_differs_is_named() -> None:
+    bench = Bench(leverage=10)
+    bench.trade(SHORT, "1", "60000", 1)
+    booked, stands = bench.account, bench.account.perps[SYMBOL]
+
+    def compared(*perps: PerpPosition) -> dict[str, Match]:
+        held = replace(booked, perps={one.instrument: one for one in perps})
+        return {line.about: line.match for line in reconcile(booked, {}, held, {})}
+
+    name = f"perp:{SYMBOL}"
+    assert compared(stands) == {name: Match.MATCHED, "cash": Match.MATCHED}
+    assert compared()[name] is compared(replace(stands, quantity=e8("1")))[name] is Match.UNKNOWN_FILL
+    assert compared(replace(stands, margin=1))[name] is compared(replace(stands, entry=1))[name] is Match.AMBIGUOUS
+    assert compared(stands, replace(stands, instrument="ETHUSDT.BINANCE"))["perp:ETHUSDT.BINANCE"] is Match.UNKNOWN_FILL
