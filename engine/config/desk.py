@@ -139,9 +139,9 @@ class DeskConfig(Strict):
 
     @model_validator(mode="after")
     def _possible(self) -> DeskConfig:
-        simulated = self.market is Market.ASHARE or self.perps is not None
-        if "sim" in self.feed and (not simulated or len(self.feed) > 1):
-            raise ValueError("the feed sim plays simulated A-shares and perpetuals only, and alone: nothing real stands in for it")
+        plays = "A-shares" if self.perps is None else "perpetuals"
+        if "sim" in self.feed and (len(self.feed) > 1 or (self.perps is None and self.market is not Market.ASHARE)):
+            raise ValueError(f"the feed sim plays simulated {plays} only, and alone: nothing real stands in for it")
         if problem := self._margin_problem():
             raise ValueError(problem)
         if self.feed != ("sim",) and (problem := feed_problem(self.market, self.feed)):
