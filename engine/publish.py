@@ -11,25 +11,19 @@ from datetime import datetime
 
 from engine.board import Board, DeskFace
 from engine.core.account import Account
+from engine.core.bookkeeping import Adjusted, Filled, FundingSettled, Liquidated, Marked, OrderCreated, OrderMoved
 from engine.core.clock import Clock
 from engine.core.decision import VerdictResult
 from engine.core.errors import CalendarUnknown
 from engine.core.journal import (
     ENDINGS,
-    Adjusted,
     AlertRaised,
     CycleClaimed,
     CycleMoved,
     DecisionsMade,
-    Filled,
-    FundingSettled,
-    Liquidated,
-    Marked,
     ModelAsked,
     ModelReplied,
     Noted,
-    OrderCreated,
-    OrderMoved,
     PauseMoved,
     Record,
     Severity,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.board import Board, DeskFace
-from engine.core.journal import Filled, OrderCreated
+from engine.core.bookkeeping import Filled, OrderCreated
 from engine.core.person import ConfirmAsked
 from engine.core.units import UNITS, plain
 from engine.proposals import proposal_row

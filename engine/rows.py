@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from engine.core.account import Account, PerpPosition
+from engine.core.bookkeeping import FundingSettled, Liquidated
 from engine.core.decision import Verdict
 from engine.core.instrument import Instrument
-from engine.core.journal import DecisionsMade, FundingSettled, Liquidated, ModelAsked
+from engine.core.journal import DecisionsMade, ModelAsked
 from engine.core.market import Quote
 from engine.core.order import Order
 from engine.core.strategy import StrategyJudged, StrategyProposed, strategy_of

@@ -10,9 +10,10 @@ from decimal import InvalidOperation
 from typing import TYPE_CHECKING
 
 from engine.brokers.correcting import cash_corrected, holding_corrected
+from engine.core.bookkeeping import Adjusted
 from engine.core.clock import SystemClock
 from engine.core.errors import ConfigError
-from engine.core.journal import Adjusted, Noted
+from engine.core.journal import Noted
 from engine.core.text import safe_text
 from engine.core.units import Units, plain, to_units
 from engine.reports.record import units_of

@@ -17,10 +17,11 @@ from typing import Any
 from engine.backtest.result import Close, Result, measure
 from engine.backtest.scratch import scratch
 from engine.backtest.trades import round_trips
+from engine.core.bookkeeping import Adjusted, Filled, FundingSettled, Liquidated, Marked, Posting
 from engine.core.clock import SimulatedClock
 from engine.core.decision import Decision
 from engine.core.errors import DataError
-from engine.core.journal import Adjusted, CycleMoved, CycleState, Filled, FundingSettled, Liquidated, Marked, Posting, Record
+from engine.core.journal import CycleMoved, CycleState, Record
 from engine.cycle import Desk, Equipment, Mandate
 from engine.cycle.mandate import Gate
 from engine.feeds.tape import Tape

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from engine.core.journal import Adjusted, Filled, FundingSettled, Liquidated, LotChange, PerpChange, Posting, Record
+from engine.core.bookkeeping import Adjusted, Filled, FundingSettled, Liquidated, LotChange, PerpChange, Posting
+from engine.core.journal import Record
 
 DUST = 1_000
 """A sale that leaves less than a thousandth of the most that was held has ended the trade: fees taken in coins leave such rests."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.core.account import Account
-from engine.core.journal import Adjusted, Filled, FundingSettled, Liquidated, OrderMoved
+from engine.core.bookkeeping import Adjusted, Filled, FundingSettled, Liquidated, OrderMoved
 from engine.core.order import Order, OrderStatus
 from engine.exchange import Charged
 from engine.exchange.corporate import CorporateAction

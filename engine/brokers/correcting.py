@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 
 from engine.core.account import Account
-from engine.core.journal import Adjusted, LotChange, Posting
+from engine.core.bookkeeping import Adjusted, LotChange, Posting
 from engine.core.units import Units
 
 CORRECTION = "CORRECTION"

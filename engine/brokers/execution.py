@@ -11,10 +11,10 @@ from datetime import date, datetime
 
 from engine.brokers.broker import Book, Working, traded
 from engine.brokers.margined import book_margined, reservation
+from engine.core.bookkeeping import Filled, PrintMet
 from engine.core.errors import KanpanError, RuleUnknown
 from engine.core.ids import fill_id
 from engine.core.instrument import Board, Instrument
-from engine.core.journal import Filled, PrintMet
 from engine.core.order import OPEN_STATUSES, Fill, OrderStatus, OrderType, Side
 from engine.core.units import Market
 from engine.exchange import (

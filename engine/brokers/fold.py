@@ -12,19 +12,8 @@ from engine.brokers.broker import Book, Working, traded
 from engine.brokers.execution import claimed, with_action
 from engine.brokers.settling import after_funding, after_liquidation
 from engine.core.account import Account
-from engine.core.journal import (
-    Adjusted,
-    DeskOpened,
-    Filled,
-    FundingSettled,
-    Liquidated,
-    Marked,
-    OrderCreated,
-    OrderMoved,
-    Record,
-    TradingState,
-    TradingStateMoved,
-)
+from engine.core.bookkeeping import Adjusted, DeskOpened, Filled, FundingSettled, Liquidated, Marked, OrderCreated, OrderMoved
+from engine.core.journal import Record, TradingState, TradingStateMoved
 from engine.core.order import OPEN_STATUSES, OrderStatus, Side
 from engine.core.past import Past
 from engine.core.units import Market

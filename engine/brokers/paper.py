@@ -18,8 +18,8 @@ from engine.brokers.broker import Book, Effects, Working
 from engine.brokers.execution import Venue, claimed, execute, lot_of, with_action
 from engine.brokers.margined import refusal
 from engine.core.account import Account
+from engine.core.bookkeeping import Adjusted, Distribution, Filled, OrderMoved, PrintMet
 from engine.core.instrument import Instrument
-from engine.core.journal import Adjusted, Distribution, Filled, OrderMoved, PrintMet
 from engine.core.market import Bar, Funding, Quote
 from engine.core.order import Order, OrderStatus, Side
 from engine.core.units import Market

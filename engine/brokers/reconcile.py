@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from engine.brokers.broker import Working
 from engine.core.account import Account
-from engine.core.journal import Adjusted, LotChange, Posting
+from engine.core.bookkeeping import Adjusted, LotChange, Posting
 
 
 class Match(StrEnum):

@@ -14,8 +14,8 @@ from engine.brokers.broker import Book, Effects, traded
 from engine.brokers.execution import claimed
 from engine.brokers.margined import contract_of
 from engine.core.account import PerpPosition
+from engine.core.bookkeeping import FundingSettled, Liquidated, OrderMoved
 from engine.core.ids import instant_id
-from engine.core.journal import FundingSettled, Liquidated, OrderMoved
 from engine.core.market import Funding
 from engine.core.order import OrderStatus
 from engine.exchange import Booking, PerpTerms, apply_booking, book_payment, funding_payment, liquidate, must_liquidate

@@ -9,22 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from engine.core.ids import order_id
-from engine.core.journal import (
+from engine.core.bookkeeping import (
     Adjusted,
-    DecisionsMade,
     DeskOpened,
     Filled,
     FundingSettled,
     Liquidated,
     LotChange,
     Marked,
-    Noted,
     OrderCreated,
     PerpChange,
     Posting,
-    Record,
 )
+from engine.core.ids import order_id
+from engine.core.journal import DecisionsMade, Noted, Record
 from engine.core.order import Side
 from engine.core.strategy import StrategyJudged, StrategyProposed
 from engine.core.units import UNITS, Market

@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 from engine.brokers import Book
 from engine.brokers.margined import reservation
 from engine.core.account import Account
+from engine.core.bookkeeping import OrderCreated, OrderMoved
 from engine.core.ids import order_id
 from engine.core.instrument import Instrument
-from engine.core.journal import AlertRaised, OrderCreated, OrderMoved, Record, Severity, TradingState
+from engine.core.journal import AlertRaised, Record, Severity, TradingState
 from engine.core.order import Order, OrderStatus, OrderType, Side
 from engine.core.person import Answer, ConfirmAsked, OrderAnswered, ProposedOrder
 from engine.core.units import PPM, to_units

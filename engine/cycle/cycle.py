@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from engine.brokers import HALTING, Book, Effects, Line, Match, PaperBroker
+from engine.core.bookkeeping import OrderCreated, OrderMoved
 from engine.core.decision import Decision
 from engine.core.errors import KanpanError, LedgerError
 from engine.core.instrument import Instrument
@@ -20,8 +21,6 @@ from engine.core.journal import (
     CycleMoved,
     CycleState,
     DecisionsMade,
-    OrderCreated,
-    OrderMoved,
     Record,
     SnapshotFrozen,
     TradingState,

@@ -14,19 +14,11 @@ from datetime import UTC, date, datetime, timedelta
 from engine.brokers import PaperBroker, Working
 from engine.brokers.execution import claimed, with_action
 from engine.brokers.fold import action_of
+from engine.core.bookkeeping import DeskOpened
 from engine.core.errors import CalendarUnknown
 from engine.core.ids import cycle_id
 from engine.core.instrument import Instrument
-from engine.core.journal import (
-    ConfigRecorded,
-    CycleClaimed,
-    CycleMoved,
-    CycleState,
-    DeskOpened,
-    Noted,
-    Record,
-    TradingState,
-)
+from engine.core.journal import ConfigRecorded, CycleClaimed, CycleMoved, CycleState, Noted, Record, TradingState
 from engine.core.past import Past
 from engine.cycle.comparing import book_of
 from engine.cycle.continuing import cash_stands, instruments_of, opened_as

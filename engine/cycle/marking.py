@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from engine.brokers import PaperBroker
+from engine.core.bookkeeping import Marked
 from engine.core.instrument import Instrument
-from engine.core.journal import Marked
 
 
 def mark(

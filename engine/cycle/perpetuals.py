@@ -13,7 +13,8 @@ from datetime import date, datetime
 
 from engine.brokers import PaperBroker
 from engine.core.account import PerpPosition
-from engine.core.journal import AlertRaised, FundingSettled, Liquidated, Posting, Record, Severity
+from engine.core.bookkeeping import FundingSettled, Liquidated, Posting
+from engine.core.journal import AlertRaised, Record, Severity
 from engine.core.market import Bar, Quote
 from engine.core.units import UNITS, Market, plain
 from engine.cycle.mandate import Mandate

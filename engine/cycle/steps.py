@@ -13,10 +13,11 @@ from typing import NamedTuple
 from engine.analysis import Features, features, screen_market
 from engine.brokers import Working
 from engine.core.account import Account, PerpPosition
+from engine.core.bookkeeping import OrderCreated
 from engine.core.decision import Decision, Intent
 from engine.core.ids import order_id
 from engine.core.instrument import Instrument
-from engine.core.journal import OrderCreated, TradingState
+from engine.core.journal import TradingState
 from engine.core.market import Quote
 from engine.core.order import Order, Side
 from engine.core.past import Past

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from engine.core.account import Account, Lot, PerpPosition, Position
+from engine.core.bookkeeping import LotChange, PerpChange, Posting
 from engine.core.errors import KanpanError
-from engine.core.journal import LotChange, PerpChange, Posting
 from engine.core.order import Fees, Fill, Side
 from engine.core.units import UNITS, Market
 

@@ -12,8 +12,8 @@ from datetime import date
 from fractions import Fraction
 
 from engine.core.account import Account, Lot
+from engine.core.bookkeeping import LotChange, Posting
 from engine.core.errors import RuleUnknown
-from engine.core.journal import LotChange, Posting
 from engine.core.units import UNITS, Market, Units, div_half_up
 from engine.exchange.booking import Booking, BookingRefused, cash_of
 from engine.exchange.dated import since

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from engine.core.account import Account, PerpPosition
+from engine.core.bookkeeping import PerpChange, Posting
 from engine.core.errors import RuleUnknown
-from engine.core.journal import PerpChange, Posting
 from engine.core.order import Fill, Side
 from engine.core.units import PPM, UNITS, Market, div_half_up, div_up
 from engine.exchange.booking import Booking, BookingRefused, cash_of, fee_postings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from engine.brokers import Fold, execute
 from engine.brokers.fold import action_of
 from engine.brokers.settling import funding_settled, liquidated
+from engine.core.bookkeeping import Adjusted, Filled, FundingSettled, Liquidated
 from engine.core.errors import KanpanError
-from engine.core.journal import Adjusted, Filled, FundingSettled, Liquidated
 from engine.exchange.corporate import book_dividend
 from engine.replay.past import Past
 from engine.replay.sources import Sources

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.brokers import Fold, Venue
+from engine.core.bookkeeping import OrderCreated, OrderMoved
 from engine.core.journal import (
     CycleClaimed,
     CycleState,
     DecisionsMade,
     ModelAsked,
     ModelReplied,
-    OrderCreated,
-    OrderMoved,
     Record,
     SnapshotFrozen,
     VerdictsGiven,

@@ -13,20 +13,15 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.brokers import Fold
+from engine.core.bookkeeping import Adjusted, Filled, FundingSettled, Liquidated, OrderCreated, OrderMoved
 from engine.core.journal import (
-    Adjusted,
     ConfigRecorded,
     CycleClaimed,
     CycleMoved,
     CycleState,
     DecisionsMade,
-    Filled,
-    FundingSettled,
-    Liquidated,
     ModelAsked,
     ModelReplied,
-    OrderCreated,
-    OrderMoved,
     Record,
     SnapshotFrozen,
     VerdictsGiven,

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.core.bookkeeping import Marked, OrderCreated
 from engine.core.clock import SimulatedClock
 from engine.core.decision import Decision, VerdictResult
 from engine.core.errors import DataError
@@ -24,8 +25,6 @@ from engine.core.journal import (
     CycleMoved,
     CycleState,
     DecisionsMade,
-    Marked,
-    OrderCreated,
     Record,
     TradingStateMoved,
     VerdictsGiven,

@@ -10,10 +10,10 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from engine.core.account import Account, Lot, PerpPosition, Position
+from engine.core.bookkeeping import Adjusted
 from engine.core.errors import LedgerError
 from engine.core.ids import content_hash
 from engine.core.journal import (
-    Adjusted,
     ConfigRecorded,
     CycleState,
     DecisionsMade,

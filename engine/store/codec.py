@@ -1,7 +1,7 @@
 """Turns a record into the journal's canonical JSON and back: the same record always gives the same bytes.
 
 Sorted keys, no spaces, text as it is, instants in ISO 8601 UTC, amounts as integers. A float anywhere is refused. A field marked
-sparse (core/journal.py) is left out where it holds its default.
+sparse (core/bookkeeping.py) is left out where it holds its default.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ import pytest
 
 from engine.alerts import ChannelFailed, Postman, RoutingPolicy, open_channels, plain_words
 from engine.alerts.channels import Channel, LogChannel
+from engine.core.bookkeeping import DeskOpened, Posting
 from engine.core.clock import SimulatedClock, SystemClock
 from engine.core.errors import ConfigError
-from engine.core.journal import AlertRaised, DeskOpened, Posting, Record, Severity
+from engine.core.journal import AlertRaised, Record, Severity
 from engine.core.person import AlertAcknowledged, AlertDelivered, AlertUndelivered
 from engine.store import Ledger
 from tests.alerts.mailboxes import Hook, Mailbox, listening, text_of

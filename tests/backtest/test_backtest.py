@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.backtest import backtest, result_record, round_trips
+from engine.core.bookkeeping import Adjusted, Filled
 from engine.core.errors import DataError
-from engine.core.journal import Adjusted, Filled
 from engine.feeds.replay import ReplayTape
 from engine.llm import OfflineModel
 from engine.store import books

@@ -15,8 +15,8 @@ import pytest
 from engine.backtest.sweep import Execution, sweep
 from engine.brokers import Book, PaperBroker
 from engine.core.account import Account, Lot, Position
+from engine.core.bookkeeping import Filled, OrderMoved
 from engine.core.instrument import Instrument
-from engine.core.journal import Filled, OrderMoved
 from engine.core.market import Bar, Quote
 from engine.core.order import Order, OrderStatus, OrderType, Side
 from engine.core.units import Market

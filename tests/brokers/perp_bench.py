@@ -8,8 +8,9 @@ from typing import Any
 from engine.brokers import Book, Effects, PaperBroker, Venue
 from engine.brokers.fold import Fold
 from engine.core.account import Account
+from engine.core.bookkeeping import DeskOpened, OrderCreated
 from engine.core.instrument import Board, Instrument
-from engine.core.journal import DeskOpened, OrderCreated, Record
+from engine.core.journal import Record
 from engine.core.market import Bar, Funding, Quote
 from engine.core.order import Order, OrderType, Side
 from engine.core.units import Market, to_units

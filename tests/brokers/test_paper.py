@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from engine.brokers import Book, Effects, PaperBroker
 from engine.brokers.fold import Fold
 from engine.core.account import Account
+from engine.core.bookkeeping import DeskOpened, Filled, OrderCreated, OrderMoved
 from engine.core.instrument import Board, Instrument
-from engine.core.journal import DeskOpened, Filled, OrderCreated, OrderMoved, Record
+from engine.core.journal import Record
 from engine.core.market import Bar, Quote
 from engine.core.order import Order, OrderStatus, OrderType, Side
 from engine.core.units import Market

@@ -21,15 +21,8 @@ from perp_bench import BTC, DESK, E8, PERP, SYMBOL, e8
 
 from engine.brokers import Book, Effects, Fold, PaperBroker, Venue
 from engine.brokers.settling import funding_settled, held_at, liquidated
-from engine.core.journal import (
-    CycleClaimed,
-    DeskOpened,
-    Filled,
-    FundingSettled,
-    Liquidated,
-    OrderCreated,
-    Record,
-)
+from engine.core.bookkeeping import DeskOpened, Filled, FundingSettled, Liquidated, OrderCreated
+from engine.core.journal import CycleClaimed, Record
 from engine.core.market import Bar, Funding, Quote
 from engine.core.order import Order, OrderType, Side
 from engine.core.units import Market

@@ -9,7 +9,7 @@ from perp_bench import DESK, FREE, SYMBOL, Bench, at, e8, funding, order, positi
 
 from engine.brokers import Match, PaperBroker, reconcile
 from engine.core.account import PerpPosition
-from engine.core.journal import Filled, FundingSettled, Liquidated, OrderMoved, PerpChange, Posting
+from engine.core.bookkeeping import Filled, FundingSettled, Liquidated, OrderMoved, PerpChange, Posting
 from engine.core.order import OrderStatus, OrderType, Side
 from engine.core.units import Market
 from engine.cycle.marking import mark

@@ -12,8 +12,9 @@ import pytest
 from perp_bench import BTC, DESK, SYMBOL, Bench, at, e8, funding
 
 from engine.brokers.settling import liquidated
+from engine.core.bookkeeping import FundingSettled, Liquidated, Posting
 from engine.core.ids import content_hash
-from engine.core.journal import ConfigRecorded, CycleClaimed, CycleMoved, CycleState, FundingSettled, Liquidated, Posting, Record
+from engine.core.journal import ConfigRecorded, CycleClaimed, CycleMoved, CycleState, Record
 from engine.core.order import Side
 from engine.exchange import PerpTerms
 from engine.replay import Difference, Replay

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from engine.brokers import Book, PaperBroker
+from engine.core.bookkeeping import Filled
 from engine.core.instrument import Board, Instrument
-from engine.core.journal import Filled
 from engine.core.market import Bar, Quote
 from engine.core.order import Order, OrderType, Side
 from engine.core.units import Market

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
+from engine.core.bookkeeping import OrderCreated, OrderMoved
 from engine.core.ids import order_id
-from engine.core.journal import OrderCreated, OrderMoved
 from engine.core.order import Order, OrderStatus, OrderType, Side
 from engine.core.past import Past
 

@@ -11,8 +11,9 @@ from engine.brokers import Book, PaperBroker
 from engine.building import mandate_of
 from engine.config import DeskConfig
 from engine.core.account import Account, PerpPosition
+from engine.core.bookkeeping import OrderCreated
 from engine.core.instrument import Board, Instrument
-from engine.core.journal import OrderCreated, TradingState
+from engine.core.journal import TradingState
 from engine.core.market import Quote
 from engine.core.order import Order, OrderStatus, OrderType, Side
 from engine.core.person import Answer, ConfirmAsked, OrderAnswered, ProposedOrder

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from engine.core.account import Account, PerpPosition
+from engine.core.bookkeeping import FundingSettled, Liquidated, Posting
 from engine.core.decision import Intent
-from engine.core.journal import FundingSettled, Liquidated, Posting, Severity, TradingState
+from engine.core.journal import Severity, TradingState
 from engine.core.order import Side
 from engine.core.past import Past
 from engine.cycle.perpetuals import _alerts

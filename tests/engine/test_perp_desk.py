@@ -18,10 +18,11 @@ from engine.backtest.result import result_record
 from engine.building import build_tape, mandate_of
 from engine.config import Config, DeskConfig
 from engine.core.account import PerpPosition
+from engine.core.bookkeeping import FundingSettled, Liquidated, OrderMoved
 from engine.core.clock import SystemClock
 from engine.core.errors import KanpanError
 from engine.core.instrument import Board
-from engine.core.journal import AlertRaised, FundingSettled, Liquidated, OrderMoved, Record, Severity
+from engine.core.journal import AlertRaised, Record, Severity
 from engine.core.order import Side
 from engine.core.units import PPM, Market
 from engine.cycle import Mandate

@@ -9,7 +9,7 @@ import pytest
 from rulebook import cny, share
 
 from engine.core.account import Account
-from engine.core.journal import Posting
+from engine.core.bookkeeping import Posting
 from engine.core.order import Fees, Fill, Side
 from engine.core.units import Market
 from engine.exchange import (

@@ -10,9 +10,10 @@ import pytest
 
 from engine.board import DeskFace
 from engine.brokers import PaperBroker
+from engine.core.bookkeeping import DeskOpened, Filled, OrderCreated, OrderMoved
 from engine.core.clock import SimulatedClock, SystemClock
 from engine.core.instrument import Board, Instrument, coin_of
-from engine.core.journal import CycleClaimed, DeskOpened, Filled, OrderCreated, OrderMoved
+from engine.core.journal import CycleClaimed
 from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
 from engine.core.units import UNITS, Market
 from engine.exchange import FeeSchedule, open_account

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from engine.core.bookkeeping import Marked
 from engine.core.decision import Decision, Intent, VerdictResult
-from engine.core.journal import Marked, TradingState
+from engine.core.journal import TradingState
 from engine.core.order import Side
 from engine.core.past import Past
 from engine.core.units import PPM

@@ -9,19 +9,9 @@ from typing import Any
 import pytest
 
 from engine.core.account import Account, PerpPosition
+from engine.core.bookkeeping import Filled, FundingSettled, Liquidated, Marked, OrderCreated, PerpChange, Posting
 from engine.core.decision import Decision, Intent
-from engine.core.journal import (
-    DecisionsMade,
-    Filled,
-    FundingSettled,
-    Liquidated,
-    Marked,
-    Noted,
-    OrderCreated,
-    PerpChange,
-    Posting,
-    Record,
-)
+from engine.core.journal import DecisionsMade, Noted, Record
 from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
 from engine.core.past import HIGH_WATER, Holding, Past
 from engine.risk import Policy, triggers

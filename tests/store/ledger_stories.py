@@ -8,23 +8,17 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from engine.core import ids
+from engine.core.bookkeeping import DeskOpened, Filled, LotChange, Marked, OrderCreated, OrderMoved, Posting
 from engine.core.decision import Decision, Intent, Verdict, VerdictResult
 from engine.core.journal import (
     CycleClaimed,
     CycleMoved,
     CycleState,
     DecisionsMade,
-    DeskOpened,
-    Filled,
     ItemRejected,
-    LotChange,
-    Marked,
     ModelAsked,
     ModelReplied,
     Noted,
-    OrderCreated,
-    OrderMoved,
-    Posting,
     Record,
     SnapshotFrozen,
     VerdictsGiven,

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.core.bookkeeping import Posting
 from engine.core.errors import LedgerError
-from engine.core.journal import Noted, Posting, Record
+from engine.core.journal import Noted, Record
 from engine.core.person import AlertAcknowledged
 from engine.store.codec import KINDS, decode, encode, stamp
 

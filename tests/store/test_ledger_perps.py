@@ -12,18 +12,9 @@ import pytest
 from ledger_stories import Ticking
 
 from engine.core.account import PerpPosition
+from engine.core.bookkeeping import DeskOpened, Filled, FundingSettled, Liquidated, OrderCreated, OrderMoved, PerpChange, Posting
 from engine.core.errors import LedgerError
-from engine.core.journal import (
-    DeskOpened,
-    Filled,
-    FundingSettled,
-    Liquidated,
-    OrderCreated,
-    OrderMoved,
-    PerpChange,
-    Posting,
-    Record,
-)
+from engine.core.journal import Record
 from engine.core.order import Fees, Fill, Order, OrderStatus, OrderType, Side
 from engine.store import FundingBook, Ledger, LiquidationBook, check, rebuild
 from engine.store.codec import decode, encode

@@ -14,20 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_stories import CASH, DAY, DESK, Story, Ticking, cycle_commits, moved, opened
 
+from engine.core.bookkeeping import Adjusted, Filled, LotChange, OrderCreated, OrderMoved, Posting
 from engine.core.errors import LedgerError
 from engine.core.journal import (
     CYCLE_TRANSITIONS,
-    Adjusted,
     AlertRaised,
     ConfigRecorded,
     CycleState,
-    Filled,
-    LotChange,
     Noted,
-    OrderCreated,
-    OrderMoved,
     PauseMoved,
-    Posting,
     Record,
     Severity,
     TradingState,

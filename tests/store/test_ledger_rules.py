@@ -11,20 +11,15 @@ from pathlib import Path
 import pytest
 from ledger_stories import CASH, DAY, DESK, START, Story, Ticking, moved, opened
 
+from engine.core.bookkeeping import Adjusted, Filled, LotChange, Marked, OrderMoved, Posting
 from engine.core.errors import IllegalTransition, KanpanError, LedgerError
 from engine.core.journal import (
     CYCLE_TRANSITIONS,
-    Adjusted,
     CycleState,
     DecisionsMade,
-    Filled,
-    LotChange,
-    Marked,
     ModelAsked,
     ModelReplied,
     Noted,
-    OrderMoved,
-    Posting,
     Record,
     SnapshotFrozen,
     VerdictsGiven,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ledger_stories import Ticking
 
-from engine.core.journal import Filled
+from engine.core.bookkeeping import Filled
 from engine.store import Ledger, books, check, connect, export_archive, import_archive, rebuild
 from engine.store.codec import encode
 from engine.store.connect import DATABASE
