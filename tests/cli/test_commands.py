@@ -111,12 +111,12 @@ def test_halt_resume_and_pause_work_without_an_engine(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nonsense"], "invalid choice"),
+        (["nonsense"], "no 'nonsense'"),
         (["--cycles", "0"], "--cycles: must be between 1 and 1000000"),
         (["--cycles", "many"], "--cycles: must be between 1 and 1000000"),
         (["--speed", "nan"], "--speed: must be between 0 and 1000000"),
         (["orders", "--limit", "-1"], "--limit: must be between"),
-        (["--lang", "fr"], "--lang: invalid choice"),
+        (["--lang", "fr"], "--lang: no 'fr'; there are: en, zh"),
         (["--no-ui", "--desk", "ghost"], "no desk ghost in the configuration; there are: demo"),
         (["orders", "ghost"], "no desk ghost in the configuration; there are: demo"),
         (["show", "nothing"], "nothing has run yet"),

@@ -87,7 +87,7 @@ def test_import_then_list_then_check(run: Run, tmp_path: Path, file: Path) -> No
         (("data", "sync", "--market", "crypto", "--symbols", "BTCUSDT", "--from", "soon"), 2, "soon is no date"),
         (("data", "sync", "funding", "--market", "us", "--symbols", "AAPL"), 2, "only crypto has that"),
         (("data", "sync", "--market", "us", "--feed", "sina", "--symbols", "AAPL"), 2, "sina is no source of us"),
-        (("data", "burn"), 2, "invalid choice"),
+        (("data", "burn"), 2, "no 'burn'; there are: sync, list, check, import"),
     ],
 )
 def test_a_wrong_command_is_told_in_one_line(run: Run, arguments: tuple[str, ...], code: int, says: str) -> None:
