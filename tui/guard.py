@@ -10,17 +10,15 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from engine.building import build_tape
 from engine.commands import Command, leave
 from engine.core.clock import SystemClock
 from engine.core.errors import AlreadyRunning, ConfigError, KanpanError
 from engine.core.ids import content_hash
 from engine.cycle import Desk
-from engine.feeds.replay import ReplayTape
 from engine.reports.record import cycle_record
 from engine.reports.worth import what_risk_was_worth, worth_record
 from engine.store import Books, books
-from engine.store.bars import BarStore
-from engine.store.sample import sample_dir
 from tui.building import build_engine
 from tui.past import recorded_mandate
 from tui.table import document, table
@@ -53,14 +51,15 @@ def _report(desk: str, arguments: argparse.Namespace, settings: Settings) -> int
     """What each rule blocked or cut, and what that was worth; exit code 1 when the simulation and the ledger disagree."""
     if not arguments.risk:
         raise ConfigError("say which report: --risk")
-    configured, store = settings.config.desk[desk], BarStore.load(sample_dir())
-    replay = configured.replay
+    configured = settings.config.desk[desk]
+    if configured.is_live:
+        raise ConfigError(f"desk.{desk}.feed: what a live desk read is not kept as a tape, so no rule can be left out of it again")
     with books(settings.home) as view:
         worth = what_risk_was_worth(
             view,
             desk,
             recorded_mandate,
-            lambda: ReplayTape(store, start=replay.start, end=replay.end),
+            lambda: build_tape(configured, settings.home, None),
             _day(arguments.first),
             _day(arguments.last),
         )
