@@ -35,8 +35,10 @@ def check(home: Path) -> list[Finding]:
     findings = [_sqlite_version()]
     try:
         connection = reader(home)
-    except (LedgerError, sqlite3.Error, OSError) as error:
+    except (LedgerError, sqlite3.OperationalError, OSError) as error:
         return [*findings, Finding("LEDGER_PRESENT", False, str(error))]
+    except sqlite3.DatabaseError as error:
+        return [*findings, Finding("LEDGER_SCHEMA", False, str(error))]
     try:
         empty = _empty(connection)
         if empty is not None:
