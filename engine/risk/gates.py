@@ -36,8 +36,9 @@ def books_reconciled(view: View, policy: Policy, wish: Wish) -> Finding | None:
 
 def instrument_known(view: View, policy: Policy, wish: Wish) -> Finding | None:
     """Only what the snapshot holds."""
-    if wish.symbol not in view.instruments or wish.symbol not in view.quotes:
-        return deny(wish, "INSTRUMENT_UNKNOWN", wish.symbol, "in the snapshot")
+    symbol = wish.symbol
+    if symbol not in view.instruments or symbol not in view.quotes:
+        return deny(wish, "INSTRUMENT_UNKNOWN", symbol, "in the snapshot")
     return None
 
 

@@ -75,13 +75,24 @@ class View:
 
     def value(self, symbol: str) -> int:
         """What is held and already planned in one instrument, in money units; of a perpetual its notional, long or short."""
-        position, planned = self.account.positions.get(symbol), self.planned.get(symbol, 0)
+        held = self.worths.get(symbol)
+        if held is None:
+            held = self.worths[symbol] = self._worth(symbol)
+        return held + self.planned.get(symbol, 0)
+
+    def _worth(self, symbol: str) -> int:
+        position = self.account.positions.get(symbol)
         if position is None:
             perp = self.account.perps.get(symbol)
             quantity = abs(perp.quantity) if perp is not None else 0
         else:
             quantity = position.quantity
-        return self.instruments[symbol].units.notional(self.mark(symbol), quantity) + planned if quantity else planned
+        return self.instruments[symbol].units.notional(self.mark(symbol), quantity) if quantity else 0
+
+    @cached_property
+    def worths(self) -> dict[str, int]:
+        """What is held of each name in money units, filled in as they are asked for: no order of the batch changes it."""
+        return {}
 
     def weight(self, symbol: str) -> int:
         """`value` in ppm of equity."""
