@@ -174,7 +174,7 @@ class Commands:
         if not folder.is_dir():
             return []
         found: list[Command] = []
-        for path in sorted(folder.glob("*.json")):
+        for path in sorted(folder.glob("[!.]*.json")):
             try:
                 if path.stat().st_size <= MAX_INBOX_BYTES:
                     parts = json.loads(path.read_text(encoding="utf-8"))
