@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len, get_character_cell_size, set_cell_size
@@ -13,6 +14,7 @@ from engine.core.units import div_half_up, plain
 
 ZONES = {"ashare": "Asia/Shanghai", "us": "America/New_York", "crypto": "UTC"}
 _CYCLE = re.compile(r"^[^:]+:[a-z]+:\d{8}:(?=\d{8}T)")
+_HUNDREDTH = Decimal("0.01")
 _JSON_STRING = re.compile(r'("(?:[^"\\]|\\.)*"?)')
 _STEPS_ZH = ((10**12, "万亿"), (10**8, "亿"), (10**4, "万"))
 _STEPS_EN = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
@@ -74,10 +76,28 @@ def money(text: str) -> str:
     return f"{sign}{int(head):,}{dot}{tail}"
 
 
+def cents(text: str) -> str:
+    """`money` rounded half up to hundredths, for tables and the status row: coins count to 1e-8, and a detail shows all of it."""
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        return text
+    shown = exact.quantize(_HUNDREDTH, ROUND_HALF_UP)
+    return money(f"{shown:f}" if shown else "0.00")
+
+
+def signed_cents(text: str) -> str:
+    """`cents` with a plus sign on gains."""
+    return _signed(cents(text))
+
+
 def signed_money(text: str) -> str:
     """`money` with a plus sign on gains."""
-    shown = money(text)
-    return shown if shown.startswith("-") or not any(char in "123456789" for char in text) else f"+{shown}"
+    return _signed(money(text))
+
+
+def _signed(shown: str) -> str:
+    return f"+{shown}" if sign_of(shown) > 0 else shown
 
 
 def sign_of(text: str) -> int:

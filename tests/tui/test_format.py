@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from tui.charts.spark import spark
 from tui.format import (
     age,
+    cents,
     compact,
     countdown,
     fit,
@@ -20,6 +21,7 @@ from tui.format import (
     price,
     reflow_json,
     sign_of,
+    signed_cents,
     signed_money,
     stamp,
     tokens,
@@ -58,6 +60,16 @@ def test_large_numbers_are_counted_in_wan_and_yi_or_in_thousands_and_millions() 
 @given(st.integers(min_value=0, max_value=10**15), st.sampled_from(["en", "zh"]))
 def test_a_compact_number_is_at_most_seven_cells(units: int, language: str) -> None:
     assert cell_len(compact(units, 1, language)) <= 8
+
+
+def test_tables_round_coins_to_cents_and_never_show_less_than_nothing() -> None:
+    assert cents("96751.49294232") == "96,751.49"
+    assert cents("0.005") == "0.01"
+    assert cents("-0.004") == "0.00"
+    assert cents("no figure") == "no figure"
+    assert signed_cents("1002.05573") == "+1,002.06"
+    assert signed_cents("-3190.895") == "-3,190.90"
+    assert signed_cents("0.00000001") == "0.00"
 
 
 def test_money_is_grouped_and_gains_carry_a_plus() -> None:

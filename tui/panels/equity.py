@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.state import EquityPoint, StatusView, TopicView
 from tui.charts.spark import spark
 from tui.face import Face
-from tui.format import money, percent, sign_of, signed_money
+from tui.format import cents, percent, sign_of, signed_cents
 from tui.widgets.frame import exactly
 from tui.widgets.lines import Lines
 from tui.widgets.painted import Row, span_width
@@ -67,8 +67,8 @@ class EquityPanel(Lines):
         fall = round((last - high) / high * 1_000_000) if high > 0 else 0
         ink = self.face.inks.signed(sign_of(status.day_change))
         parts: tuple[Row, ...] = (
-            ((f"{SYMBOLS.get(status.currency, '')}{money(status.equity)}", "title-on"),),
-            ((f"  {words.t('equity.day')} ", "dim"), (f"{signed_money(status.day_change)} {percent(status.day_change_ppm)}%", ink)),
+            ((f"{SYMBOLS.get(status.currency, '')}{cents(status.equity)}", "title-on"),),
+            ((f"  {words.t('equity.day')} ", "dim"), (f"{signed_cents(status.day_change)} {percent(status.day_change_ppm)}%", ink)),
             ((f"  {words.t('equity.drawdown')} ", "dim"), (f"{percent(fall)}%", "text")),
             ((f"  {words.t('equity.high')} ", "dim"), (f"{high:,.0f}", "text")),
             ((f"  {words.t('equity.low')} ", "dim"), (f"{min(self._values):,.0f}", "text")),

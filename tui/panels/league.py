@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.state import Estimate, LeagueRow, TopicView
 from tui.charts.spark import spark
 from tui.face import Face
-from tui.format import fit, money, percent, sign_of
+from tui.format import cents, fit, money, percent, sign_of
 from tui.widgets.line_table import Column, LineTable
 from tui.widgets.painted import Row, Span
 
@@ -158,7 +158,7 @@ class LeaguePanel(LineTable[LeagueRow]):
             Column("against_desk", 18, _desk, "right", lambda row: _value(row.against_desk), rank=3, most=22),
             Column("cycles", 7, lambda row, face: (str(row.cycles or ""), "text"), "right", lambda row: row.cycles, rank=1),
             Column("sessions", 7, lambda row, face: (str(row.sessions), "text"), "right", lambda row: row.sessions, rank=2),
-            Column("equity", 14, lambda row, face: (money(row.equity), "text"), "right", rank=5),
+            Column("equity", 14, lambda row, face: (cents(row.equity), "text"), "right", rank=5),
             Column("paid", 10, lambda row, face: (fees_of(row), "dim"), "right", rank=4, most=24, snug=True),
             Column("model_cost", 11, lambda row, face: (row.model_cost, "dim"), "right", rank=6),
             Column("hits", 9, lambda row, face: (hits_of(row), "dim"), "right", lambda row: row.hits_ppm, rank=7),

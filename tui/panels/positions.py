@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.state import PositionRow, TopicView
 from tui.face import Face
-from tui.format import money, percent, sign_of, signed_money, trimmed
+from tui.format import cents, percent, sign_of, signed_cents, trimmed
 from tui.widgets.line_table import Column, LineTable
 from tui.widgets.painted import Span
 
@@ -14,7 +14,7 @@ def _profit_ppm(row: PositionRow, face: Face) -> Span:
 
 
 def _profit(row: PositionRow, face: Face) -> Span:
-    return (signed_money(row.unrealized), face.inks.signed(sign_of(row.unrealized)))
+    return (signed_cents(row.unrealized), face.inks.signed(sign_of(row.unrealized)))
 
 
 def _sellable(row: PositionRow, face: Face) -> Span:
@@ -29,7 +29,7 @@ COLUMNS: tuple[Column[PositionRow], ...] = (
     Column("sellable", 6, _sellable, "right", rank=0, most=12),
     Column("name", 8, lambda row, face: (row.name, "text"), "left", lambda row: row.name, rank=1, most=20),
     Column("average", 9, lambda row, face: (row.average, "dim"), "right", rank=4),
-    Column("value", 12, lambda row, face: (money(row.market_value), "text"), "right", rank=3),
+    Column("value", 12, lambda row, face: (cents(row.market_value), "text"), "right", rank=3),
     Column("profit", 10, _profit, "right", rank=2),
 )
 
@@ -45,7 +45,7 @@ MARGINED: tuple[Column[PositionRow], ...] = (
     *COLUMNS[1:4],
     Column("liquidation", 9, lambda row, face: (row.liquidation or "-", "warning"), "right", rank=1, most=12),
     Column("leverage", 4, lambda row, face: (row.leverage, "text"), "right", rank=2),
-    Column("margin", 10, lambda row, face: (money(row.margin), "text"), "right", rank=3),
+    Column("margin", 10, lambda row, face: (cents(row.margin), "text"), "right", rank=3),
     Column("average", 9, lambda row, face: (row.average, "dim"), "right", rank=4, most=12),
     COLUMNS[-1],
 )

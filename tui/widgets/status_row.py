@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engine.core.text import safe_text
 from engine.state import StatusView, TopicView
 from tui.face import Face
-from tui.format import age, countdown, money, percent, sign_of, stamp, tokens
+from tui.format import age, cents, countdown, percent, sign_of, stamp, tokens
 from tui.widgets.frame import exactly
 from tui.widgets.painted import Painted, Row, Span, span_width
 
@@ -170,7 +170,7 @@ def _equity(status: StatusView, face: Face) -> Part:
     symbol = SYMBOLS.get(status.currency, "")
     inks = {"red": "status-red", "green": "status-green", "flat": "status"}
     amount: Row = (
-        (f"{symbol}{money(status.equity)} ", "status-strong"),
+        (f"{symbol}{cents(status.equity)} ", "status-strong"),
         (f"{percent(status.day_change_ppm)}%", inks[face.inks.signed(sign_of(status.day_change))]),
     )
     return Part("equity", ((f"{face.words.t('status.equity')} ", "status-dim"), *amount), amount)
