@@ -13,9 +13,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal
 
 from engine.llm.model import CANCELLED, OK, TIMEOUT, Prompt, Reply
+from engine.llm.offline_figures import figure
 from engine.llm.offline_perps import margin_decisions
 from engine.llm.offline_rules import strategy_answer
 from engine.llm.offline_views import channel_answer
@@ -124,10 +125,10 @@ def _seen(rows: list[dict[str, str]]) -> list[_Seen]:
     stretch_column = next((column for column in columns if "rsi" in column), "")
     found: list[tuple[str, Decimal, Decimal, Decimal | None, Decimal]] = []
     for row in rows:
-        last, momentum = _decimal(row.get("last")), _decimal(row.get(momentum_column))
+        last, momentum = figure(row.get("last")), figure(row.get(momentum_column))
         if last is not None and last > 0 and momentum is not None:
             found.append(
-                (row["symbol"], last, momentum, _decimal(row.get(stretch_column)), _decimal(row.get("change_pct")) or Decimal(0))
+                (row["symbol"], last, momentum, figure(row.get(stretch_column)), figure(row.get("change_pct")) or Decimal(0))
             )
     strongest = max((abs(each[2]) for each in found), default=Decimal(0))
     if not strongest:
@@ -153,8 +154,8 @@ def _for_new(one: _Seen, words: dict[str, str]) -> dict[str, object] | None:
 
 
 def _for_held(one: _Seen, held: dict[str, str], words: dict[str, str]) -> dict[str, object]:
-    weight = min(max(_decimal(held.get("weight")) or Decimal(0), Decimal(0)), Decimal(1)).quantize(Decimal("0.0001"), ROUND_DOWN)
-    if not _decimal(held.get("sellable")):
+    weight = min(max(figure(held.get("weight")) or Decimal(0), Decimal(0)), Decimal(1)).quantize(Decimal("0.0001"), ROUND_DOWN)
+    if not figure(held.get("sellable")):
         return _decision(one, "hold", weight, words["unsettled"], words)
     if one.score < Decimal("-0.10"):
         return _decision(one, "exit", Decimal(0), words["falling"], words)
@@ -182,14 +183,6 @@ def _decision(one: _Seen, intent: str, weight: Decimal, why: str, words: dict[st
         "reasoning": f"{words['label']}: {figures}: {why}",
         "sources": sources,
     }
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    try:
-        value = Decimal(text or "")
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() else None
 
 
 _ENGLISH = {

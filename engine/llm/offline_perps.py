@@ -6,7 +6,9 @@ tables ──► return_20, rsi_14 of each name ──► long what rose, short 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal
+
+from engine.llm.offline_figures import figure
 
 _ENTER, _LEAVE = Decimal(2), Decimal(0)
 """Percent in twenty sessions from which on a trend is followed, and at which it is over."""
@@ -27,7 +29,7 @@ def margin_decisions(tables: Mapping[str, Rows], *, chinese: bool) -> list[dict[
     made: list[dict[str, object]] = []
     for row in tables.get("features", ()):
         symbol = row["symbol"]
-        trend, stretch, price = _number(row.get("return_20")), _number(row.get("rsi_14")), _number(last.get(symbol))
+        trend, stretch, price = figure(row.get("return_20")), figure(row.get("rsi_14")), figure(last.get(symbol))
         if trend is None or stretch is None or price is None:
             continue
         told = f"{words['label']}: return_20 {row['return_20']}, rsi_14 {row['rsi_14']}: "
@@ -47,7 +49,7 @@ def _way(trend: Decimal, stretch: Decimal, *, shorts: bool) -> int:
 
 def _kept(symbol: str, position: Mapping[str, str], trend: Decimal, told: str, words: Mapping[str, str]) -> dict[str, object]:
     way = 1 if position["side"] == "long" else -1
-    weight = _number(position["weight"]) or Decimal(0)
+    weight = figure(position["weight"]) or Decimal(0)
     if way * trend < _LEAVE:
         return _decision(symbol, "exit", Decimal(0), told + words["turned"])
     return _decision(symbol, "hold", weight, told + words["steady"])
@@ -74,14 +76,6 @@ def _decision(symbol: str, intent: str, weight: Decimal, why: str) -> dict[str, 
         "reasoning": why,
         "sources": [f"{symbol}.{name}" for name in _FIGURES],
     }
-
-
-def _number(text: str | None) -> Decimal | None:
-    try:
-        value = Decimal(text or "")
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() else None
 
 
 _ENGLISH = {

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal
+
+from engine.llm.offline_figures import figure
 
 _CENT = Decimal("0.01")
 _OVERBOUGHT, _OVERSOLD = 75, 25
@@ -23,9 +25,9 @@ def channel_answer(features: Sequence[Mapping[str, str]], *, chinese: bool) -> s
 
 def _slow(row: Mapping[str, str], words: Mapping[str, str]) -> dict[str, object] | None:
     """Up with both means and the momentum on its side, down with both against it."""
-    trend = _number(row.get("trend"))
-    window = next((name for name in ("return_30", "return_6") if _number(row.get(name)) is not None), "return_30")
-    momentum = _number(row.get(window))
+    trend = figure(row.get("trend"))
+    window = next((name for name in ("return_30", "return_6") if figure(row.get(name)) is not None), "return_30")
+    momentum = figure(row.get(window))
     if trend is None or momentum is None:
         return None
     agreed = trend * momentum > 0
@@ -35,8 +37,8 @@ def _slow(row: Mapping[str, str], words: Mapping[str, str]) -> dict[str, object]
 
 def _fast(row: Mapping[str, str], words: Mapping[str, str]) -> dict[str, object] | None:
     """Breakout, micro-trend and momentum; nothing is chased that is overbought, and nothing left that is oversold."""
-    breakout, micro, recent = (_number(row.get(name)) for name in ("breakout", "micro_trend", "return_5"))
-    stretch = _number(row.get("rsi_14"))
+    breakout, micro, recent = (figure(row.get(name)) for name in ("breakout", "micro_trend", "return_5"))
+    stretch = figure(row.get("rsi_14"))
     if breakout is None or micro is None or recent is None:
         return None
     push = Decimal(0) if not recent else (recent / abs(recent)) * Decimal("0.2")
@@ -56,7 +58,7 @@ def _view(
 ) -> dict[str, object]:
     strength = min(Decimal(1), abs(score)).quantize(_CENT, ROUND_DOWN)
     direction = "flat" if not strength else ("up" if score > 0 else "down")
-    below, above = _number(support), _number(resistance)
+    below, above = figure(support), figure(resistance)
     ordered = below is not None and above is not None and 0 < below < above
     figures = ", ".join(f"{name} {row[name]}" for name in used)
     confidence = (Decimal("0.50") + strength / 4).quantize(_CENT, ROUND_DOWN)
@@ -70,14 +72,6 @@ def _view(
         "reasoning": f"{words['label']}: {figures}: {words[direction]}",
         "evidence": [f"{row['symbol']}.{name}" for name in used],
     }
-
-
-def _number(text: str | None) -> Decimal | None:
-    try:
-        value = Decimal(text or "")
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() else None
 
 
 _ENGLISH = {
