@@ -84,21 +84,28 @@ def questions(
     shown: Shown | None = None,
 ) -> tuple[Prompt, ...]:
     """What the desk's strategy asks of each model of its panel, all at the same time; nothing where it needs no model."""
+    shown = shown or showing(mandate, snapshot, seen, account)
     match mandate.strategy:
         case "panel":
-            context = prompt_context(mandate, snapshot, seen, account)
+            (context,) = shown.contexts
             return (render(mandate.prompt_id, context, template(mandate.prompt_id, mandate.language)),)
         case "fusion":
-            return channel_questions(mandate, shown or shown_in(mandate, snapshot, seen, account), template)
+            return channel_questions(mandate, shown, template)
         case "rules":
             return (strategist.question(mandate, snapshot, seen, account, template),)
         case _:
             return ()
 
 
-def showing(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account) -> Shown | None:
-    """What `questions` and `conclude` of one cycle share; None where the strategy has nothing of the kind."""
-    return shown_in(mandate, snapshot, seen, account) if mandate.strategy == "fusion" else None
+def showing(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account) -> Shown:
+    """What `questions` and `conclude` of one cycle share; empty where the strategy has nothing of the kind."""
+    match mandate.strategy:
+        case "panel":
+            return Shown((prompt_context(mandate, snapshot, seen, account),))
+        case "fusion":
+            return shown_in(mandate, snapshot, seen, account)
+        case _:
+            return Shown()
 
 
 def templates_of(mandate: Mandate) -> tuple[str, ...]:
@@ -111,11 +118,11 @@ def conclude(
 ) -> Made:
     """The batch that follows from what was heard; raises Abstained where models were asked and not one spoke."""
     _somebody(replies)
+    shown = shown or showing(mandate, snapshot, seen, account)
     match mandate.strategy:
         case "panel":
-            return _agreed(mandate, snapshot, seen, account, replies)
+            return _agreed(mandate, snapshot, seen, replies, shown)
         case "fusion":
-            shown = shown or shown_in(mandate, snapshot, seen, account)
             return Made(*conclude_fusion(mandate, snapshot, seen, account, replies, shown), checked=True)
         case "rules":
             raise ConfigError(f"desk.{mandate.desk}.strategy: what a model writes decides nothing before the gate has tried it")
@@ -208,9 +215,10 @@ def weights_of(mandate: Mandate) -> Range:
     return Range(most, most if terms.shorts else 0, margined=True)
 
 
-def _agreed(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, replies: Sequence[Heard]) -> Made:
+def _agreed(mandate: Mandate, snapshot: Snapshot, seen: Seen, replies: Sequence[Heard], shown: Shown) -> Made:
     offered, listed = offered_in(snapshot, seen), instruments_in(snapshot)
-    figures = figures_of(prompt_context(mandate, snapshot, seen, account))
+    (context,) = shown.contexts
+    figures = figures_of(context)
     opinions: list[Opinion] = []
     rejected: list[ItemRejected] = []
     for reply in replies:

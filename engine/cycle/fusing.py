@@ -27,29 +27,26 @@ SLOW, FAST = "fusion-slow", "fusion-fast"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the two questions may say, computed once a cycle: it is asked with, and the answers are held against it.
+    """What the questions of a cycle may say, one context for each, computed once: answers are held against it.
 
-    `stale` are the names with old data in either channel.
+    `stale` are the names with old data in a channel.
     """
 
-    slow: PromptContext
-    fast: PromptContext
-    stale: frozenset[str]
+    contexts: tuple[PromptContext, ...] = ()
+    stale: frozenset[str] = frozenset()
 
 
 def shown_in(mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account) -> Shown:
     """Both channels of a snapshot as the models are shown them."""
     context = prompt_context(mandate, snapshot, seen, account)
     slow, fast = slow_channel(snapshot, mandate.fusion.slow), fast_channel(snapshot, mandate.fusion.fast)
-    return Shown(channel_context(context, slow), channel_context(context, fast), slow.stale | fast.stale)
+    return Shown((channel_context(context, slow), channel_context(context, fast)), slow.stale | fast.stale)
 
 
-def channel_questions(mandate: Mandate, shown: Shown, template: TemplateOf) -> tuple[Prompt, Prompt]:
+def channel_questions(mandate: Mandate, shown: Shown, template: TemplateOf) -> tuple[Prompt, ...]:
     """What is put to each model: the slow channel and the fast one."""
-    return (
-        render(SLOW, shown.slow, template(SLOW, mandate.language)),
-        render(FAST, shown.fast, template(FAST, mandate.language)),
-    )
+    asked = zip((SLOW, FAST), shown.contexts, strict=True)
+    return tuple(render(name, context, template(name, mandate.language)) for name, context in asked)
 
 
 def channel_context(context: PromptContext, channel: Channel) -> PromptContext:
@@ -66,7 +63,7 @@ def conclude_fusion(
     offered, listed = offered_in(snapshot, seen), instruments_in(snapshot)
     views: dict[tuple[int, str], Views | None] = {}
     rejected: list[ItemRejected] = []
-    for question, context in enumerate((shown.slow, shown.fast)):
+    for question, context in enumerate(shown.contexts):
         figures = figures_of(context)
         for reply in replies:
             if reply.question == question:

@@ -75,7 +75,7 @@ def _standing(
 
 
 def _same_prompts(
-    past: Past, sources: Sources, mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, shown: Shown | None
+    past: Past, sources: Sources, mandate: Mandate, snapshot: Snapshot, seen: Seen, account: Account, shown: Shown
 ) -> None:
     """The prompts again, from the versions then in force, as far as kept; a repair's text begins with its prompt's. A version
     that is gone is noted: it changes no decision."""
